@@ -1,0 +1,3 @@
+"""Usage accounting for OpenStack."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,87 @@
+"""What goes into the ledger's outbox and comes out of it."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+
+import msgspec
+
+from usance.model.span import Timeline
+
+
+class Observed(msgspec.Struct, frozen=True):
+    """What became of a batch."""
+
+    inserted: int  # observations that were new
+    duplicates: int  # observations that the ledger had already
+    changed: int  # timelines that are different now
+    revision: int  # the project's revision after the transaction
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """A timeline as it is now, and since when (in the cloud) it differs from an earlier revision."""
+
+    timeline: Timeline
+    revision: int  # in which it changed last
+    changed_from: datetime | None  # None: it did not change since the revision asked about
+
+
+class StagedRecord(msgspec.Struct, frozen=True):
+    """What was staged last under one record key for one messenger."""
+
+    digest: str  # of the rendered record
+    created_at: datetime  # its RecordCreateTime: a newer statement is never replaced by an older one
+
+
+class NewRecord(msgspec.Struct, frozen=True):
+    """One record of a message that is about to be staged."""
+
+    key: str  # for instance "cloud/<server id>/2026-10"
+    resource_kind: str
+    resource_id: str
+    digest: str
+    created_at: datetime
+
+
+class NewMessage(msgspec.Struct, frozen=True):
+    """A message that is about to be staged."""
+
+    record_type: str  # "cloud", later "storage", "ip", ...
+    format: str  # "cloud-v04", ...
+    body: bytes
+    records: tuple[NewRecord, ...]
+
+
+class Quarantine(msgspec.Struct, frozen=True):
+    """A record that its format's validator refused, and why."""
+
+    record: NewRecord
+    reason: str
+    text: str  # the record as it would have been rendered, for the operator
+
+
+class MessageState(enum.StrEnum):
+    """What became of a message."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    SUPERSEDED = "superseded"  # not delivered, and every record in it was stated anew
+    DEAD = "dead"  # the receiver refuses it for good
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A message in the outbox."""
+
+    id: int  # unique in the ledger, in the order of staging
+    project_id: str
+    cloud_id: str
+    messenger: str
+    record_type: str
+    format: str
+    body: bytes
+    record_count: int
+    staged_at: datetime  # whole microseconds; unique for each message of a messenger
+    state: MessageState
+    attempts: int = 0
+    reason: str | None = None  # why the last attempt failed
