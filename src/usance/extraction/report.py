@@ -1,0 +1,80 @@
+"""What an extraction did: one value a project, one a messenger, and the exit status that follows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from usance.model.period import Period
+from usance.model.usage import Usage
+
+
+class ProjectResult(msgspec.Struct, frozen=True):
+    """What became of one project."""
+
+    project_id: str
+    name: str
+    vo: str | None
+    error: str | None = None  # one sentence; None: it was observed completely
+    observations: int = 0  # that were new to the ledger
+    changed: int = 0  # timelines that are different now
+
+
+class ProjectUsage(msgspec.Struct, frozen=True):
+    """What one project used in a period: the sum over its servers."""
+
+    project_id: str
+    name: str
+    vo: str | None
+    period: Period
+    servers: int  # that lived at some moment of the period and ever ran
+    usage: Usage
+
+
+class MessengerResult(msgspec.Struct, frozen=True):
+    """What became of the records for one messenger."""
+
+    name: str
+    records: int = 0  # staged by this run
+    messages: int = 0  # staged by this run
+    quarantined: int = 0  # refused by the validator in this run, each kept with its reason
+    delivered: int = 0  # messages, also of earlier runs
+    pending: int = 0  # messages that are still to be delivered
+    error: str | None = None  # why the messenger stopped
+
+
+class DryRecord(msgspec.Struct, frozen=True):
+    """A record that would go out."""
+
+    messenger: str
+    project_id: str
+    key: str
+    text: str  # as the messenger's format renders it
+    problem: str | None = None  # why it would be quarantined
+
+
+class RunReport(msgspec.Struct, frozen=True):
+    """Everything that one run of an extraction did."""
+
+    until: datetime  # the end of the period, aware and in UTC
+    projects: tuple[ProjectResult, ...] = ()
+    messengers: tuple[MessengerResult, ...] = ()
+    refused: tuple[str, ...] = ()  # configured projects that could not be accounted: one sentence each
+    warnings: tuple[str, ...] = ()  # what did not stop anything but should be known
+    usage: tuple[ProjectUsage, ...] = ()  # where it was asked for
+    dry_records: tuple[DryRecord, ...] = ()  # of a dry run
+    differences: tuple[str, ...] = ()  # of --verify: one sentence each
+    requests: int = 0  # made to the cloud
+    elapsed_s: int = 0
+
+    @property
+    def exit_status(self) -> int:
+        """0 if everything was done; 1 if something failed, was refused, or is held back."""
+        troubled = (
+            self.refused
+            or any(project.error for project in self.projects)
+            or any(one.error or one.quarantined or one.pending for one in self.messengers)
+            or any(record.problem for record in self.dry_records)
+        )
+        return 1 if troubled else 0
