@@ -77,6 +77,10 @@ class MessengerSettings(msgspec.Struct, frozen=True):
     options: dict[str, str] = {}
     record_types: frozenset[str] = frozenset()  # empty: all that it can carry
 
+    def __repr__(self) -> str:
+        """Say which options are set, never their values: a messenger may need a password."""
+        return f"MessengerSettings({self.name!r}, options {sorted(self.options)})"
+
 
 class Settings(msgspec.Struct, frozen=True):
     """Everything that a run needs to know."""
@@ -91,6 +95,21 @@ class Settings(msgspec.Struct, frozen=True):
     lock_timeout_s: int = 0  # how long to wait for another run to end
     extractors: tuple[str, ...] = ("nova",)
     flavor_keys: FlavorKeys = FlavorKeys()
+
+    def __repr__(self) -> str:
+        """Show everything but the password that the ledger's URL may hold."""
+        fields = ((name, getattr(self, name)) for name in self.__struct_fields__ if name != "ledger_url")
+        return f"Settings(ledger_url={without_password(self.ledger_url)!r}, " + (
+            ", ".join(f"{name}={value!r}" for name, value in fields) + ")"
+        )
+
+
+def without_password(url: str) -> str:
+    """Return a URL without the password in its authority and without its query, which may hold one, too."""
+    scheme, separator, rest = url.partition("://")
+    account, at, where = rest.rpartition("@")
+    shown = f"{account.partition(':')[0]}{at}{where}".partition("?")[0]
+    return f"{scheme}{separator}{shown}"
 
 
 class ExtractRequest(msgspec.Struct, frozen=True):

@@ -1,0 +1,133 @@
+"""What is odd in a configuration without being wrong: unknown names, old names, options without effect."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from typing import Final
+
+import msgspec
+
+from usance.config.options import ACCEPTED, DEFAULT, OLD_ACCOUNT
+from usance.config.rawfile import Assignment, RawFiles, elsewhere, suggestion
+from usance.config.reader import OptionReader
+
+_SHOWN: Final = 80  # characters of what the operator wrote
+_OF_OSLO: Final = frozenset({"config_file", "config_dir", "config_source"})
+
+
+class Level(enum.StrEnum):
+    """How much a finding matters."""
+
+    WARNING = "warning"  # said at every run
+    NOTE = "note"  # said by `config check` only
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing to say about the configuration; it holds no value of an option."""
+
+    level: Level
+    message: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What an option that stands in a file is to us."""
+
+    group: str  # its group and name today
+    name: str
+    remark: str | None = None  # why it has no effect
+
+
+def find_oddities(raw: RawFiles, reader: OptionReader) -> Iterator[Finding]:
+    """Yield what to say of the files, in the order of their lines, each thing once."""
+    known = known_options(reader)
+    told: set[tuple[str, str]] = set()
+    strange: set[str] = set()
+    for one in raw.assignments:
+        if (one.section, one.name) in told or one.section in strange:
+            continue
+        told.add((one.section, one.name))
+        if one.section not in known:
+            if not _is_ours_to_know(one.section, raw):
+                strange.add(one.section)
+                yield _unknown_section(one, raw, known)
+            continue
+        finding = _of_assignment(one, known)
+        if finding is not None:
+            yield finding
+
+
+def known_options(reader: OptionReader) -> dict[str, dict[str, Known]]:
+    """Return every name that may stand in a file, by section: today's, older, and accepted ones."""
+    known: dict[str, dict[str, Known]] = {}
+    for group in reader.groups():
+        for name in reader.options(group):
+            for other, old in reader.aliases(group, name):
+                # The account of cASO 1.x is told once, as a whole, by who translates it.
+                today = (other, old) if group == OLD_ACCOUNT else (group, name)
+                known.setdefault(other, {}).setdefault(old, Known(*today))
+    for group, remarks in ACCEPTED.items():
+        for name, remark in remarks.items():
+            known.setdefault(group, {}).setdefault(name, Known(group, name, remark))
+    known.pop(OLD_ACCOUNT, None)
+    common = known.setdefault(DEFAULT, {})
+    for name in (*_OF_OSLO, *_log_options()):
+        common.setdefault(name, Known(DEFAULT, name))
+    return known
+
+
+def _log_options() -> Iterator[str]:
+    for point in entry_points(group="oslo.config.opts", name="oslo.log"):
+        for _, options in point.load()():
+            for option in options:
+                yield option.dest
+                yield from (old.name for old in option.deprecated_opts if old.name)
+
+
+def _is_ours_to_know(section: str, raw: RawFiles) -> bool:
+    """Say whether a section without registered options may stand there all the same."""
+    sources = raw.find(DEFAULT, "config_source")
+    return section.startswith("messenger_") or (
+        sources is not None and section in {word.strip() for word in sources.value.split(",")}
+    )
+
+
+def _unknown_section(one: Assignment, raw: RawFiles, known: dict[str, dict[str, Known]]) -> Finding:
+    hint = suggestion(one.section, known, "[{}]")
+    return Finding(
+        Level.WARNING,
+        f"{raw.sections[one.section]}: there is no section [{one.section[:_SHOWN]}], nothing in it counts"
+        + (f"; {hint}" if hint else ""),
+    )
+
+
+def _of_assignment(one: Assignment, known: dict[str, dict[str, Known]]) -> Finding | None:
+    found = known[one.section].get(one.name)
+    if found is None:
+        if one.section.startswith("messenger_"):
+            return None  # the messenger knows its options
+        hint = suggestion(one.name, known[one.section]) or _moved(one, known)
+        return Finding(
+            Level.WARNING,
+            f"{one.where}: there is no option {one.name[:_SHOWN]!r} in [{one.section}], it does not count"
+            + (f"; {hint}" if hint else ""),
+        )
+    if found.remark is not None:
+        return Finding(Level.NOTE, f"{one.where}: [{one.section}] {one.name}: {found.remark}")
+    if (found.group, found.name) != (one.section, one.name):
+        return Finding(
+            Level.WARNING,
+            f"{one.where}: [{one.section}] {one.name} is an old name of [{found.group}] {found.name}",
+        )
+    return None
+
+
+def _moved(one: Assignment, known: dict[str, dict[str, Known]]) -> str | None:
+    group = elsewhere(one.name, known)
+    if group is None or group == one.section:
+        return None
+    return f"it belongs into [{group}]"

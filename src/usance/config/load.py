@@ -1,0 +1,361 @@
+"""Reading the configuration, once, into frozen values."""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from oslo_config import cfg
+
+from usance.config.credentials import NOTHING, find_credentials
+from usance.config.findings import Finding, Level, find_oddities
+from usance.config.instants import read_beginning, read_instant
+from usance.config.options import (
+    AUTH,
+    FILE_OPTIONS,
+    MESSENGER_OPTIONS,
+    RECORD_TYPES,
+    SSM_OPTIONS,
+    USANCE,
+    VM_STATES,
+)
+from usance.config.plugins import MESSENGERS, SOURCES, check_plugin, translate
+from usance.config.rawfile import RawFiles, suggestion
+from usance.config.reader import OptionReader
+from usance.config.settings import (
+    AuthSettings,
+    CloudSettings,
+    ExtractRequest,
+    FlavorKeys,
+    MessengerSettings,
+    ProjectSettings,
+    RecordSettings,
+    Settings,
+)
+from usance.model.errors import ConfigurationError
+
+LOG = logging.getLogger(__name__)
+
+_ETC: Final = Path("/etc")
+_ENGINES: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg",
+                   "postgresql+psycopg": "postgresql+psycopg"}  # fmt: skip
+_SECTION_OF: Final = {"ssm": "ssm", "ssmv2": "ssm", "ssmv4": "ssm"}
+_OPTIONS_OF: Final[dict[str, list[cfg.Opt]]] = {"ssm": SSM_OPTIONS, "messenger_file": FILE_OPTIONS}
+
+
+class Need(enum.Flag):
+    """What a command can't do without. What it doesn't need may be missing from the configuration."""
+
+    NOTHING = 0
+    CLOUD = enum.auto()  # credentials
+    RECORDS = enum.auto()  # the site's name, sources and messengers
+    ALL = CLOUD | RECORDS
+
+
+class Configuration:
+    """The configuration of one run: its values, and what there is to say about it.
+
+    `conf` is for logging alone: nothing else reads it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        request: ExtractRequest,
+        findings: Sequence[Finding],
+        files: Sequence[Path],
+        conf: cfg.ConfigOpts,
+    ) -> None:
+        self.settings = settings
+        self.request = request
+        self.findings = tuple(findings)
+        self.files = tuple(files)
+        self.conf = conf
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What every run should say."""
+        return tuple(one for one in self.findings if one.level is Level.WARNING)
+
+
+def find_files(program: str, environ: Mapping[str, str], etc: Path = _ETC) -> list[Path]:
+    """Return the configuration files of a program, where none is named.
+
+    For "caso" they are where oslo.config finds caso.conf: the first of ~/.caso/, ~/, /etc/caso/
+    and /etc/, and the files of the first caso.conf.d there. "usance" looks for its own in
+    ~/.config/usance/ and /etc/usance/ first.
+    """
+    home = [Path(environ["HOME"])] if environ.get("HOME") else []
+    caso = [*(place for one in home for place in (one / ".caso", one)), etc / "caso", etc]
+    if program == "usance":
+        config = environ.get("XDG_CONFIG_HOME")
+        own = [Path(config)] if config else [one / ".config" for one in home]
+        found = _first("usance.conf", [*(place / "usance" for place in own), etc / "usance"])
+        if found:
+            return found
+    return _first("caso.conf", caso)
+
+
+def _first(name: str, places: Sequence[Path]) -> list[Path]:
+    file = next((place / name for place in places if (place / name).exists()), None)
+    directory = next((place / f"{name}.d" for place in places if (place / f"{name}.d").is_dir()), None)
+    return [*([file] if file else []), *(files_of(directory) if directory else [])]
+
+
+def files_of(directory: Path) -> list[Path]:
+    """Return the configuration files of a directory, in the order in which they count."""
+    if not directory.is_dir():
+        raise ConfigurationError(f"{directory} is not a directory", hint="check --config-dir")
+    return sorted(directory.glob("*.conf"))
+
+
+def load_settings(
+    files: Sequence[Path],
+    overrides: Mapping[str, Any],
+    environ: Mapping[str, str],
+    *,
+    need: Need = Need.ALL,
+) -> Settings:
+    """Return the settings of a run, and log what is odd about the files.
+
+    See `read_configuration` for the arguments.
+    """
+    configuration = read_configuration(files, overrides, environ, need=need)
+    for finding in configuration.warnings:
+        LOG.warning("%s", finding)
+    return configuration.settings
+
+
+def read_configuration(
+    files: Sequence[Path],
+    overrides: Mapping[str, Any],
+    environ: Mapping[str, str],
+    *,
+    need: Need = Need.ALL,
+    now: datetime | None = None,
+    cwd: Path | None = None,
+    etc: Path = _ETC,
+) -> Configuration:
+    """Read the configuration: *overrides* before *environ* before *files*, later files first.
+
+    *overrides* are by "option" (of [DEFAULT]) or "group.option", as text or as what the option
+    holds. *now* (default: the local clock) is what a period may not lie after. Raises
+    ConfigurationError, which names file, section and option, for what can't be used.
+    """
+    raw = RawFiles(files)
+    reader = OptionReader(raw, overrides, environ)
+    found: list[Finding] = []
+
+    def warn(message: str) -> None:
+        found.append(Finding(Level.WARNING, message))
+
+    auth, region, interface = NOTHING, None, None
+    if Need.CLOUD in need:
+        auth, region, interface = find_credentials(reader, warn, cwd or Path.cwd(), etc)
+    spool_dir = _path(reader, "spooldir")
+    region = reader.text("region_name") or region
+    settings = Settings(
+        cloud=_cloud(reader, auth, region, interface),
+        projects=_projects(reader),
+        records=_records(reader, need),
+        messengers=_messengers(reader, warn) if Need.RECORDS in need else (),
+        spool_dir=spool_dir,
+        ledger_url=_ledger_url(reader, spool_dir),
+        lock_dir=_lock_dir(reader, spool_dir),
+        lock_timeout_s=reader.value("lock_timeout", USANCE),
+        extractors=_extractors(reader) if Need.RECORDS in need else ("nova",),
+        flavor_keys=_flavor_keys(reader),
+    )
+    request = _request(reader, now or datetime.now(UTC), warn) if Need.RECORDS in need else ExtractRequest()
+    findings = [*find_oddities(raw, reader), *found]
+    return Configuration(settings, request, findings, raw.paths, reader.conf)
+
+
+def _cloud(
+    reader: OptionReader, auth: AuthSettings, region: str | None, interface: str | None
+) -> CloudSettings:
+    if reader.is_written("interface", USANCE) or interface not in {"public", "internal", "admin"}:
+        interface = reader.value("interface", USANCE)
+    timeout = reader.value("timeout", USANCE) or reader.value("timeout", AUTH)
+    return CloudSettings(
+        auth=auth,
+        # Projects of two regions have the same ids: a ledger must not mix them.
+        cloud_id=reader.text("cloud_id", USANCE) or region or "default",
+        region_name=region,
+        interface=interface,
+        concurrency=reader.value("concurrency", USANCE),
+        timeout_s=timeout or 60,
+        retries=reader.value("retries", USANCE),
+        page_limit=reader.value("page_limit", USANCE),
+        margin_s=reader.value("margin", USANCE),
+        tolerance_s=reader.value("tolerance", USANCE),
+        full_look_every_s=reader.value("full_look_every", USANCE),
+    )
+
+
+def _projects(reader: OptionReader) -> ProjectSettings:
+    vo_property = reader.text("vo_property")
+    return ProjectSettings(
+        projects=reader.words("projects"),
+        tag=reader.text("caso_tag"),
+        domains=reader.words("domains", USANCE),
+        vo_properties=(vo_property,) if vo_property else ProjectSettings().vo_properties,
+        mapping_file=_mapping_file(reader),
+    )
+
+
+def _mapping_file(reader: OptionReader) -> Path | None:
+    text = reader.text("mapping_file")
+    if text is None:
+        return None
+    path = Path(text).expanduser()
+    if path.exists():
+        return path
+    if reader.is_written("mapping_file"):
+        raise ConfigurationError(
+            f"{reader.place('mapping_file')}: {path} does not exist",
+            hint="remove the option if all projects have their VO as a property",
+        )
+    return None
+
+
+def _records(reader: OptionReader, need: Need) -> RecordSettings:
+    site_name = reader.text("site_name")
+    if site_name is None:
+        if Need.RECORDS in need:
+            raise ConfigurationError(
+                "site_name is not set, and every record needs it",
+                hint="write site_name = <the site's name in GOCDB> into [DEFAULT]",
+            )
+        site_name = ""
+    states = reader.words("suspended_states", USANCE)
+    for state in states:
+        if state not in VM_STATES:
+            raise ConfigurationError(
+                f"{reader.place('suspended_states', USANCE)}: no server is ever {state[:80]!r}",
+                hint=suggestion(state, VM_STATES) or "known are " + ", ".join(VM_STATES),
+            )
+    return RecordSettings(site_name, reader.text("service_name") or site_name, frozenset(states))
+
+
+def _messengers(reader: OptionReader, warn: Any) -> tuple[MessengerSettings, ...]:
+    names = dict.fromkeys(translate(word) for word in reader.words("messengers"))
+    place = reader.place("messengers")
+    for name in names:
+        check_plugin(MESSENGERS, name, place)
+    if not names:
+        raise ConfigurationError(
+            f"{place} is empty, so that nothing would deliver the records",
+            hint="write messengers = ssm, or noop if nothing should",
+        )
+    if not reader.is_written("messengers"):
+        warn("messengers is not set: records are kept in the ledger, and nothing delivers them (noop)")
+    return tuple(_messenger(reader, name, warn) for name in names)
+
+
+def _messenger(reader: OptionReader, name: str, warn: Any) -> MessengerSettings:
+    own = f"messenger_{name}"
+    reader.register_late(own, MESSENGER_OPTIONS)
+    options: dict[str, str] = {}
+    for section in dict.fromkeys((_SECTION_OF.get(name, own), own)):
+        defined = _OPTIONS_OF.get(section, [])
+        written = [key for key in reader.raw.names(section) if key != "record_types"]
+        reader.register_late(section, defined)
+        reader.register_late(section, [cfg.StrOpt(key, secret=True) for key in written])
+        for key in dict.fromkeys((*(option.dest for option in defined), *written)):
+            value = reader.value(key, section)
+            if value is not None:
+                options[key] = str(value)
+    return MessengerSettings(name, options, _record_types(reader, own, warn))
+
+
+def _record_types(reader: OptionReader, group: str, warn: Any) -> frozenset[str]:
+    words = reader.words("record_types", group)
+    place = reader.place("record_types", group)
+    known = frozenset(words) & frozenset(RECORD_TYPES)
+    unknown = [word for word in words if word not in known]
+    if unknown and not known:
+        raise ConfigurationError(
+            f"{place} names no type of record", hint="there are " + ", ".join(RECORD_TYPES)
+        )
+    for word in unknown:
+        hint = suggestion(word, RECORD_TYPES)
+        warn(f"{place}: there is no type {word[:80]!r}" + (f"; {hint}" if hint else ""))
+    return known
+
+
+def _extractors(reader: OptionReader) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(translate(word) for word in reader.words("extractor")))
+    place = reader.place("extractor")
+    if not names:
+        raise ConfigurationError(f"{place} is empty", hint="write extractor = nova")
+    for name in names:
+        check_plugin(SOURCES, name, place)
+    return names
+
+
+def _flavor_keys(reader: OptionReader) -> FlavorKeys:
+    name_key = reader.text("name_key", "benchmark")
+    value_key = reader.text("value_key", "benchmark")
+    ours = FlavorKeys()
+    return FlavorKeys(
+        benchmark_type=(name_key,) if name_key else ours.benchmark_type,
+        benchmark_value=(value_key,) if value_key else ours.benchmark_value,
+        accelerator_type=reader.value("type_key", "accelerator"),
+        accelerator_vendor=reader.value("vendor_key", "accelerator"),
+        accelerator_model=reader.value("model_key", "accelerator"),
+        accelerator_number=reader.value("number_key", "accelerator"),
+    )
+
+
+def _path(reader: OptionReader, name: str) -> Path:
+    text = reader.text(name)
+    if text is None:
+        raise ConfigurationError(f"{reader.place(name)} is empty")
+    if "\0" in text:
+        raise ConfigurationError(f"{reader.place(name)} can't be a path")
+    return Path(text).expanduser().absolute()
+
+
+def _lock_dir(reader: OptionReader, spool_dir: Path) -> Path:
+    if reader.text("lock_path"):
+        return _path(reader, "lock_path")
+    chosen = reader.environ.get("CASO_LOCK_PATH")
+    return Path(chosen).absolute() if chosen else spool_dir
+
+
+def _ledger_url(reader: OptionReader, spool_dir: Path) -> str:
+    url = reader.text("ledger_url", USANCE)
+    if url is None:
+        return f"sqlite:///{spool_dir}/usance.sqlite"
+    engine, separator, rest = url.partition("://")
+    if not separator or engine not in _ENGINES:
+        raise ConfigurationError(
+            f"{reader.place('ledger_url', USANCE)}: a ledger is in SQLite or PostgreSQL",
+            hint="write sqlite:///<file> or postgresql://<user>:<password>@<host>/<database>",
+        )
+    return f"{_ENGINES[engine]}://{rest}"
+
+
+def _request(reader: OptionReader, now: datetime, warn: Any) -> ExtractRequest:
+    begin_text, end_text = reader.text("extract_from"), reader.text("extract_to")
+    begin = read_beginning(begin_text, reader.place("extract_from")) if begin_text else None
+    end = read_instant(end_text, reader.place("extract_to")) if end_text else None
+    if begin is not None and begin >= now:
+        raise ConfigurationError(
+            f"{reader.place('extract_from')}: {begin:%Y-%m-%d %H:%M:%S} UTC lies in the future",
+            hint="leave it out to go on from the last run",
+        )
+    if begin is not None and end is not None and begin >= end:
+        raise ConfigurationError(
+            f"extract_from ({begin:%Y-%m-%d %H:%M:%S} UTC) should lie before "
+            f"extract_to ({end:%Y-%m-%d %H:%M:%S} UTC)"
+        )
+    if end is not None and end > now:
+        warn(f"{reader.place('extract_to')}: {end:%Y-%m-%d %H:%M:%S} UTC lies in the future; now is used")
+        end = None
+    return ExtractRequest(begin, end, dry_run=reader.value("dry_run"))

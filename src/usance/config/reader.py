@@ -1,0 +1,184 @@
+"""Reading options through oslo.config, where every mistake becomes one clear sentence."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from oslo_config import cfg
+from oslo_log import log
+
+from usance.config.options import (
+    AUTH,
+    AUTH_TYPE_OPTIONS,
+    DEFAULT,
+    MESSENGER_OPTIONS,
+    OLD_ACCOUNT,
+    OLD_ACCOUNT_OPTIONS,
+    OWN_GROUPS,
+    SESSION_OPTIONS,
+    expectation,
+)
+from usance.config.rawfile import RawFiles, suggestion
+from usance.model.errors import ConfigurationError
+
+_SHOWN: Final = 80  # characters of what the operator wrote
+
+
+class OptionReader:
+    """The options of a run: the command line before the environment before the files.
+
+    *overrides* are what the command line says, by "option" (of [DEFAULT]) or "group.option".
+    The environment says `OS_<GROUP>__<OPTION>`, as for all programs that use oslo.config.
+    """
+
+    def __init__(self, raw: RawFiles, overrides: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+        self.raw = raw
+        self.environ = environ
+        self.conf = cfg.ConfigOpts()
+        self._origin: dict[tuple[str, str], str] = {}
+        self._options: dict[str, dict[str, cfg.Opt]] = {}
+        log.register_options(self.conf)
+        for group, options in OWN_GROUPS.items():
+            self.register(group, options)
+        self.register(OLD_ACCOUNT, OLD_ACCOUNT_OPTIONS)
+        self.register(AUTH, [*AUTH_TYPE_OPTIONS, *SESSION_OPTIONS])
+        for section in raw.sections:
+            if section.startswith("messenger_"):
+                self.register(section, MESSENGER_OPTIONS)
+        self._overrides = overrides
+        with quiet_oslo():
+            self._load()
+
+    def _load(self) -> None:
+        # Without files oslo.config would look for some by the name of the program.
+        try:
+            self.conf([], project="usance", default_config_files=[str(path) for path in self.raw.paths],
+                      default_config_dirs=[])  # fmt: skip
+        except (cfg.Error, OSError) as error:
+            raise ConfigurationError(f"the configuration can't be read: {type(error).__name__}") from error
+        for group, options in list(self._options.items()):
+            for option in options.values():
+                self._apply_environment(group, option)
+        for key, value in self._overrides.items():
+            group, _, name = key.rpartition(".")
+            self._override(group or DEFAULT, name, value, "the command line")
+
+    def register(self, group: str, options: Sequence[cfg.Opt]) -> None:
+        """Make more options readable, for instance those of an authentication plug-in."""
+        loaded = self._options.setdefault(group, {})
+        new = [option for option in options if option.dest not in loaded]
+        self.conf.register_opts(new, group=None if group == DEFAULT else group)
+        loaded.update((option.dest, option) for option in new)
+
+    def register_late(self, group: str, options: Sequence[cfg.Opt]) -> None:
+        """Like `register`, after the files were loaded: the environment has its say, too."""
+        before = set(self._options.get(group, ()))
+        self.register(group, options)
+        for option in options:
+            if option.dest not in before:
+                self._apply_environment(group, option)
+
+    def _apply_environment(self, group: str, option: cfg.Opt) -> None:
+        variable = f"OS_{group.upper()}__{option.dest.upper()}"
+        text = self.environ.get(variable)
+        if text is not None:
+            self._override(group, option.dest, text, f"the environment variable {variable}")
+
+    def _override(self, group: str, name: str, value: Any, origin: str) -> None:
+        self._origin[group, name] = origin
+        try:
+            self.conf.set_override(name, value, group=None if group == DEFAULT else group)
+        except ValueError:
+            raise self.wrong(group, name, value) from None
+
+    def value(self, name: str, group: str = DEFAULT) -> Any:
+        """Return the value of an option. Raises ConfigurationError if what is written is no such value."""
+        try:
+            with quiet_oslo():
+                return self.conf[name] if group == DEFAULT else self.conf[group][name]
+        except cfg.TemplateSubstitutionError:
+            raise self._unresolved(group, name) from None
+        except (cfg.NoSuchOptError, cfg.NoSuchGroupError, RecursionError):
+            raise self._unresolved(group, name) from None
+        except (cfg.Error, ValueError):
+            written = self.raw.find(group, *self.names(group, name))
+            raise self.wrong(group, name, written.value if written else None) from None
+
+    def text(self, name: str, group: str = DEFAULT) -> str | None:
+        """Return a value without the space around it; None if it is not set or empty."""
+        value = self.value(name, group)
+        return str(value).strip() or None if value is not None else None
+
+    def words(self, name: str, group: str = DEFAULT) -> tuple[str, ...]:
+        """Return the words of a list, without empty ones and repetitions, in their order."""
+        return tuple(dict.fromkeys(word.strip() for word in self.value(name, group) if word.strip()))
+
+    def is_written(self, name: str, group: str = DEFAULT) -> bool:
+        """Say whether a file, the environment or the command line sets the option, under any name."""
+        return (group, name) in self._origin or any(
+            self.raw.find(other, old) for other, old in self.aliases(group, name)
+        )
+
+    def place(self, name: str, group: str = DEFAULT) -> str:
+        """Say, for a message, where the value of an option comes from."""
+        origin = self._origin.get((group, name))
+        if origin is not None:
+            return origin
+        for other, old in self.aliases(group, name):
+            written = self.raw.find(other, old)
+            if written is not None:
+                return f"{written.where}: [{other}] {old}"
+        return f"[{group}] {name}"
+
+    def option(self, name: str, group: str) -> cfg.Opt:
+        """Return the definition of an option."""
+        return self._options[group][name]
+
+    def options(self, group: str) -> dict[str, cfg.Opt]:
+        """Return the definitions of a group's options, by name."""
+        return self._options.get(group, {})
+
+    def groups(self) -> tuple[str, ...]:
+        """Return the names of the groups that have options."""
+        return tuple(self._options)
+
+    def names(self, group: str, name: str) -> list[str]:
+        """Return the names that an option may have in its own group."""
+        return [old for other, old in self.aliases(group, name) if other == group]
+
+    def aliases(self, group: str, name: str) -> list[tuple[str, str]]:
+        """Return every (group, name) that an option may be written as; its own first."""
+        option = self.option(name, group)
+        old = [(one.group or group, one.name or option.dest) for one in option.deprecated_opts]
+        return list(dict.fromkeys([(group, option.dest), *old]))
+
+    def wrong(self, group: str, name: str, value: Any) -> ConfigurationError:
+        """Return the error for a value that an option can't take."""
+        option = self.option(name, group)
+        shown = "" if option.secret or value is None else f" = {str(value)[:_SHOWN]!r}"
+        choices = getattr(option.type, "choices", None)
+        return ConfigurationError(
+            f"{self.place(name, group)}{shown} should be {expectation(option)}",
+            hint=suggestion(str(value), choices) if choices and value else None,
+        )
+
+    def _unresolved(self, group: str, name: str) -> ConfigurationError:
+        return ConfigurationError(
+            f"{self.place(name, group)} refers with $ to an option that does not exist, or to itself",
+            hint="write $$ where a dollar sign is meant",
+        )
+
+
+@contextmanager
+def quiet_oslo() -> Iterator[None]:
+    """Keep oslo.config from logging about old names: we tell each of them once, with its place."""
+    logger = logging.getLogger("oslo_config.cfg")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
