@@ -1,0 +1,181 @@
+"""What a fresh lab contains: service accounts, projects, users, flavors, an image, networks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from client import Cloud, wait_for
+from configuration import COMPUTES
+from place import PASSWORD, REGION, Place
+
+ENDPOINTS = {  # name: (type, path, service of place)
+    "nova": ("compute", "/v2.1"),
+    "placement": ("placement", ""),
+    "glance": ("image", ""),
+    "neutron": ("network", ""),
+}
+ROLES = ("admin", "service", "member", "reader", "accounting")
+# The account of the accounting program: today's way (reader), and that of cASO's 3.x documentation.
+READER, DOCUMENTED = "accounting", "accounting-3x"
+PROJECTS: dict[str, dict[str, str]] = {
+    "lab-atlas": {"VO": "atlas.example.org"},
+    "lab-biomed": {"accounting:VO": "biomed.example.org"},
+    "lab-ops": {},  # its VO stands in voms.json
+}
+VOMS = {"ops.example.org": {"projects": ["lab-ops"]}}
+HEPSCORE = {"accounting:benchmark_type": "hepscore23", "accounting:benchmark_value": "18.5"}
+FLAVORS: dict[str, tuple[int, int, int, int, dict[str, str]]] = {
+    # name: vcpus, ram in MiB, disk and ephemeral disk in GiB, properties
+    "lab.small": (1, 2048, 20, 0, HEPSCORE),
+    "lab.large": (4, 8192, 80, 10, HEPSCORE | {"accounting:benchmark_value": "74.25"}),
+    "lab.gpu": (
+        8,
+        32768,
+        120,
+        0,
+        {
+            "accounting:benchmark_type": "HEPSPEC06",
+            "accounting:benchmark_value": "96.2",
+            "Accelerator:Type": "GPU",
+            "Accelerator:Vendor": "NVIDIA",
+            "Accelerator:Model": "Tesla V100",
+            "Accelerator:Number": "2",
+        },
+    ),
+    "lab.plain": (2, 512, 1, 0, {}),
+    # Properties that are not numbers, as a person may write them.
+    "lab.odd": (
+        2,
+        1024,
+        5,
+        0,
+        HEPSCORE | {"accounting:benchmark_value": "12,5", "Accelerator:Number": "some"},
+    ),
+    # No host has what this one asks for.
+    "lab.impossible": (1, 512, 1, 0, {"resources:CUSTOM_USANCE_LAB_NOTHING": "1"}),
+}
+
+
+def admin(place: Place) -> Cloud:
+    """Return the cloud as its administrator sees it."""
+    return Cloud(place.url("keystone", "/v3"), "admin", "admin")
+
+
+def find_or_make(cloud: Cloud, kind: str, name: str, **more: Any) -> str:
+    """Return the id of something in Keystone, by its name; make it if there is none."""
+    found = cloud.get("identity", f"/{kind}s?name={name}")[f"{kind}s"]
+    if not found:
+        found = [cloud.post("identity", f"/{kind}s", {kind: {"name": name, **more}})[kind]]
+    return str(found[0]["id"])
+
+
+def grant(cloud: Cloud, project_id: str, user_id: str, role_id: str) -> None:
+    """Give a user a role in a project."""
+    cloud.call("PUT", "identity", f"/projects/{project_id}/users/{user_id}/roles/{role_id}")
+
+
+def fill_identity(place: Place) -> None:
+    """Make the accounts and endpoints that the services need to find each other."""
+    cloud = admin(place)
+    roles = {name: find_or_make(cloud, "role", name) for name in ROLES}
+    project = find_or_make(cloud, "project", "service", domain_id="default")
+    for name, (kind, path) in ENDPOINTS.items():
+        user = find_or_make(cloud, "user", name, password=PASSWORD, domain_id="default")
+        for role in ("admin", "service"):
+            grant(cloud, project, user, roles[role])
+        service = find_or_make(cloud, "service", name, type=kind)
+        have = cloud.get("identity", f"/endpoints?service_id={service}")["endpoints"]
+        for interface in {"public", "internal"} - {endpoint["interface"] for endpoint in have}:
+            endpoint = {"service_id": service, "interface": interface, "region_id": REGION}
+            cloud.post("identity", "/endpoints", {"endpoint": endpoint | {"url": place.url(name, path)}})
+
+
+def make_project(cloud: Cloud, name: str, properties: dict[str, str], users: tuple[str, ...] = ()) -> str:
+    """Make a project with its properties, members and both accounting accounts; return its id."""
+    roles = {role: find_or_make(cloud, "role", role) for role in ROLES}
+    project = find_or_make(cloud, "project", name, domain_id="default")
+    if properties:
+        cloud.call("PATCH", "identity", f"/projects/{project}", {"project": properties})
+    for user, role in ((READER, "reader"), (DOCUMENTED, "accounting"), *((user, "member") for user in users)):
+        user_id = find_or_make(cloud, "user", user, password=PASSWORD, domain_id="default")
+        grant(cloud, project, user_id, roles[role])
+    return project
+
+
+def make_flavor(cloud: Cloud, kind: str, name: str | None = None) -> str:
+    """Make a flavor of the table above, under its own or another name, unless it is there; return its id."""
+    name = name or kind
+    for flavor in cloud.get("compute", "/flavors")["flavors"]:
+        if flavor["name"] == name:
+            return str(flavor["id"])
+    vcpus, ram, disk, ephemeral, properties = FLAVORS[kind]
+    size = {"vcpus": vcpus, "ram": ram, "disk": disk, "OS-FLV-EXT-DATA:ephemeral": ephemeral}
+    made = cloud.post("compute", "/flavors", {"flavor": {"name": name} | size})["flavor"]["id"]
+    if properties:
+        cloud.post("compute", f"/flavors/{made}/os-extra_specs", {"extra_specs": properties})
+    return str(made)
+
+
+def make_image(cloud: Cloud, name: str, properties: dict[str, str]) -> str:
+    """Upload a tiny image, unless it is there; return its id."""
+    found = cloud.get("image", f"/v2/images?name={name}")["images"]
+    if found:
+        return str(found[0]["id"])
+    image = {"name": name, "disk_format": "raw", "container_format": "bare", "visibility": "public"}
+    made = str(cloud.post("image", "/v2/images", image | properties)["id"])
+    cloud.call("PUT", "image", f"/v2/images/{made}/file", bytes(65536))
+    return made
+
+
+def make_networks(cloud: Cloud) -> None:
+    """Make a network for servers, one for floating IPs, and a router between them."""
+    if cloud.get("network", "/v2.0/networks?name=public")["networks"]:
+        return
+    flat = {"provider:network_type": "flat", "provider:physical_network": "public", "router:external": True}
+    public = cloud.post("network", "/v2.0/networks", {"network": {"name": "public"} | flat})["network"]["id"]
+    private = cloud.post("network", "/v2.0/networks", {"network": {"name": "private", "shared": True}})
+    subnets = (
+        (public, "172.24.0.0/16", {"gateway_ip": "172.24.0.1"}),
+        (private["network"]["id"], "10.128.0.0/16", {}),
+    )
+    made = [
+        cloud.post(
+            "network",
+            "/v2.0/subnets",
+            {"subnet": {"network_id": network, "ip_version": 4, "cidr": cidr, "enable_dhcp": False, **more}},
+        )["subnet"]["id"]
+        for network, cidr, more in subnets
+    ]
+    gateway = {"external_gateway_info": {"network_id": public}}
+    router = cloud.post("network", "/v2.0/routers", {"router": {"name": "router"} | gateway})["router"]["id"]
+    cloud.call("PUT", "network", f"/v2.0/routers/{router}/add_router_interface", {"subnet_id": made[1]})
+
+
+def wait_for_computes(cloud: Cloud) -> None:
+    """Wait until every compute reports itself and the scheduler knows its host."""
+
+    def services_are_up() -> bool:
+        found = cloud.get("compute", "/os-services")["services"]
+        up = [service["binary"] for service in found if service["state"] == "up"]
+        return up.count("nova-compute") >= len(COMPUTES) and {"nova-conductor", "nova-scheduler"} <= set(up)
+
+    def hosts_are_mapped() -> bool:
+        return len(cloud.get("compute", "/os-hypervisors")["hypervisors"]) >= len(COMPUTES)
+
+    wait_for("Nova's services", services_are_up)
+    wait_for("the computes to be mapped to their cell", hosts_are_mapped)
+
+
+def fill(place: Place) -> None:
+    """Make everything that is missing. Can be repeated."""
+    cloud = admin(place)
+    for number, (name, properties) in enumerate(PROJECTS.items()):
+        make_project(cloud, name, properties, users=("alice", "bob") if number == 0 else ("bob",))
+    (place.root / "voms.json").write_text(json.dumps(VOMS, indent=2) + "\n", encoding="utf-8")
+    for name in FLAVORS:
+        make_flavor(cloud, name)
+    make_image(cloud, "lab-plain", {})
+    make_image(cloud, "lab-market", {"vmcatcher_event_ad_mpuri": "https://appdb.example.org/store/image/1"})
+    make_networks(cloud)
+    wait_for_computes(cloud)
