@@ -8,18 +8,22 @@ from importlib.metadata import entry_points
 from typing import Final
 
 import msgspec
+from keystoneauth1 import loading
 
-from usance.config.options import ACCEPTED, DEFAULT, OLD_ACCOUNT
+from usance.config.options import ACCEPTED, AUTH, DEFAULT, OLD_ACCOUNT
 from usance.config.rawfile import Assignment, RawFiles, elsewhere, suggestion
 from usance.config.reader import OptionReader
 
 _SHOWN: Final = 80  # characters of what the operator wrote
+# Their options may stand beside those of the plug-in that is chosen.
+_USUAL_PLUGINS: Final = ("password", "v3applicationcredential")
 _OF_OSLO: Final = frozenset({"config_file", "config_dir", "config_source"})
 
 
 class Level(enum.StrEnum):
     """How much a finding matters."""
 
+    UNKNOWN = "unknown"  # a name that means nothing: said at every run, and `config check` fails
     WARNING = "warning"  # said at every run
     NOTE = "note"  # said by `config check` only
 
@@ -64,20 +68,32 @@ def find_oddities(raw: RawFiles, reader: OptionReader) -> Iterator[Finding]:
 def known_options(reader: OptionReader) -> dict[str, dict[str, Known]]:
     """Return every name that may stand in a file, by section: today's, older, and accepted ones."""
     known: dict[str, dict[str, Known]] = {}
+    for section, name, meaning in (*_registered(reader), *_accepted()):
+        names = known.setdefault(section, {})
+        for spelling in (name, name.replace("_", "-")):
+            names.setdefault(spelling, meaning)
+    known.pop(OLD_ACCOUNT, None)
+    return known
+
+
+def _registered(reader: OptionReader) -> Iterator[tuple[str, str, Known]]:
     for group in reader.groups():
         for name in reader.options(group):
             for other, old in reader.aliases(group, name):
                 # The account of cASO 1.x is told once, as a whole, by who translates it.
                 today = (other, old) if group == OLD_ACCOUNT else (group, name)
-                known.setdefault(other, {}).setdefault(old, Known(*today))
+                yield other, old, Known(*today)
+
+
+def _accepted() -> Iterator[tuple[str, str, Known]]:
     for group, remarks in ACCEPTED.items():
         for name, remark in remarks.items():
-            known.setdefault(group, {}).setdefault(name, Known(group, name, remark))
-    known.pop(OLD_ACCOUNT, None)
-    common = known.setdefault(DEFAULT, {})
+            yield group, name, Known(group, name, remark)
+    for plugin in _USUAL_PLUGINS:
+        for option in loading.get_auth_plugin_conf_options(plugin):
+            yield AUTH, option.dest, Known(AUTH, option.dest)
     for name in (*_OF_OSLO, *_log_options()):
-        common.setdefault(name, Known(DEFAULT, name))
-    return known
+        yield DEFAULT, name, Known(DEFAULT, name)
 
 
 def _log_options() -> Iterator[str]:
@@ -99,7 +115,7 @@ def _is_ours_to_know(section: str, raw: RawFiles) -> bool:
 def _unknown_section(one: Assignment, raw: RawFiles, known: dict[str, dict[str, Known]]) -> Finding:
     hint = suggestion(one.section, known, "[{}]")
     return Finding(
-        Level.WARNING,
+        Level.UNKNOWN,
         f"{raw.sections[one.section]}: there is no section [{one.section[:_SHOWN]}], nothing in it counts"
         + (f"; {hint}" if hint else ""),
     )
@@ -112,13 +128,13 @@ def _of_assignment(one: Assignment, known: dict[str, dict[str, Known]]) -> Findi
             return None  # the messenger knows its options
         hint = suggestion(one.name, known[one.section]) or _moved(one, known)
         return Finding(
-            Level.WARNING,
+            Level.UNKNOWN,
             f"{one.where}: there is no option {one.name[:_SHOWN]!r} in [{one.section}], it does not count"
             + (f"; {hint}" if hint else ""),
         )
     if found.remark is not None:
         return Finding(Level.NOTE, f"{one.where}: [{one.section}] {one.name}: {found.remark}")
-    if (found.group, found.name) != (one.section, one.name):
+    if (found.group, found.name) != (one.section, one.name.replace("-", "_")):
         return Finding(
             Level.WARNING,
             f"{one.where}: [{one.section}] {one.name} is an old name of [{found.group}] {found.name}",

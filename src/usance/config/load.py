@@ -79,7 +79,7 @@ class Configuration:
     @property
     def warnings(self) -> tuple[Finding, ...]:
         """What every run should say."""
-        return tuple(one for one in self.findings if one.level is Level.WARNING)
+        return tuple(one for one in self.findings if one.level is not Level.NOTE)
 
 
 def find_files(program: str, environ: Mapping[str, str], etc: Path = _ETC) -> list[Path]:
@@ -143,11 +143,25 @@ def read_configuration(
     """Read the configuration: *overrides* before *environ* before *files*, later files first.
 
     *overrides* are by "option" (of [DEFAULT]) or "group.option", as text or as what the option
-    holds. *now* (default: the local clock) is what a period may not lie after. Raises
-    ConfigurationError, which names file, section and option, for what can't be used.
+    holds. What *need* does not name may be missing. *now* (default: the local clock) is what a
+    period may not lie after.
+
+    Raises ConfigurationError, which names file, section and option, for what can't be used; its
+    notes name what is unknown in the files.
     """
     raw = RawFiles(files)
     reader = OptionReader(raw, overrides, environ)
+    try:
+        return _configuration(reader, need, now or datetime.now(UTC), cwd or Path.cwd(), etc)
+    except ConfigurationError as error:
+        # What is missing is often there under a misspelt name.
+        for finding in find_oddities(raw, reader):
+            if finding.level is Level.UNKNOWN:
+                error.add_note(finding.message)
+        raise
+
+
+def _configuration(reader: OptionReader, need: Need, now: datetime, cwd: Path, etc: Path) -> Configuration:
     found: list[Finding] = []
 
     def warn(message: str) -> None:
@@ -155,7 +169,7 @@ def read_configuration(
 
     auth, region, interface = NOTHING, None, None
     if Need.CLOUD in need:
-        auth, region, interface = find_credentials(reader, warn, cwd or Path.cwd(), etc)
+        auth, region, interface = find_credentials(reader, warn, cwd, etc)
     spool_dir = _path(reader, "spooldir")
     region = reader.text("region_name") or region
     settings = Settings(
@@ -170,9 +184,9 @@ def read_configuration(
         extractors=_extractors(reader) if Need.RECORDS in need else ("nova",),
         flavor_keys=_flavor_keys(reader),
     )
-    request = _request(reader, now or datetime.now(UTC), warn) if Need.RECORDS in need else ExtractRequest()
-    findings = [*find_oddities(raw, reader), *found]
-    return Configuration(settings, request, findings, raw.paths, reader.conf)
+    request = _request(reader, now, warn) if Need.RECORDS in need else ExtractRequest()
+    findings = [*find_oddities(reader.raw, reader), *found]
+    return Configuration(settings, request, findings, reader.raw.paths, reader.conf)
 
 
 def _cloud(
@@ -263,10 +277,13 @@ def _messenger(reader: OptionReader, name: str, warn: Any) -> MessengerSettings:
     options: dict[str, str] = {}
     for section in dict.fromkeys((_SECTION_OF.get(name, own), own)):
         defined = _OPTIONS_OF.get(section, [])
-        written = [key for key in reader.raw.names(section) if key != "record_types"]
+        # What stands in the messenger's own section is its own affair.
+        own_keys = [key for key in reader.raw.names(section) if section == own and key != "record_types"]
         reader.register_late(section, defined)
-        reader.register_late(section, [cfg.StrOpt(key, secret=True) for key in written])
-        for key in dict.fromkeys((*(option.dest for option in defined), *written)):
+        reader.register_late(section, [cfg.StrOpt(key, secret=True) for key in own_keys])
+        for key in dict.fromkeys(
+            (*(option.dest for option in defined), *(key.replace("-", "_") for key in own_keys))
+        ):
             value = reader.value(key, section)
             if value is not None:
                 options[key] = str(value)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import io
 import stat
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -46,18 +47,31 @@ class _Parser(iniparser.BaseParser):
         self._section = ""
         self.sections: dict[str, int] = {}
         self.found: list[Assignment] = []
+        self._lines: deque[int] = deque()  # of assignments whose end has not been seen yet
+
+    def read(self, text: str) -> None:
+        """Parse a whole file, with its lines as Python's universal newlines have them."""
+        self.parse(self._noted(io.StringIO(text, newline=None)))
+
+    def _noted(self, lines: Iterable[str]) -> Iterator[str]:
+        # The parser tells of an assignment when it sees what follows it.
+        for number, line in enumerate(lines, 1):
+            if line.strip() and line[0] not in " \t[#;":
+                self._lines.append(number)
+            yield line
 
     def new_section(self, section: str) -> None:
         self._section = section
         self.sections.setdefault(section, self.lineno)
 
     def assignment(self, key: str, value: list[str]) -> None:
+        line = self._lines.popleft()
         if not self._section:
             raise ConfigurationError(
-                f"{self._path}:{self.lineno}: {key[:_SHOWN]!r} stands before any section",
+                f"{self._path}:{line}: {key[:_SHOWN]!r} stands before any section",
                 hint="write [DEFAULT] above it",
             )
-        self.found.append(Assignment(self._path, self.lineno, self._section, key, "\n".join(value)))
+        self.found.append(Assignment(self._path, line, self._section, key, "\n".join(value)))
 
 
 class RawFiles:
@@ -71,7 +85,7 @@ class RawFiles:
         for path in self.paths:
             parser = _Parser(path)
             try:
-                parser.parse(io.StringIO(_text(path), newline=None))
+                parser.read(_text(path))
             except iniparser.ParseError as error:
                 # The line itself may hold a secret: it is not shown.
                 raise ConfigurationError(

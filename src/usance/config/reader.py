@@ -64,7 +64,7 @@ class OptionReader:
                 self._apply_environment(group, option)
         for key, value in self._overrides.items():
             group, _, name = key.rpartition(".")
-            self._override(group or DEFAULT, name, value, "the command line")
+            self._override(group or DEFAULT, name, value, f"{name} on the command line")
 
     def register(self, group: str, options: Sequence[cfg.Opt]) -> None:
         """Make more options readable, for instance those of an authentication plug-in."""
@@ -153,7 +153,7 @@ class OptionReader:
         """Return every (group, name) that an option may be written as; its own first."""
         option = self.option(name, group)
         old = [(one.group or group, one.name or option.dest) for one in option.deprecated_opts]
-        return list(dict.fromkeys([(group, option.dest), *old]))
+        return list(dict.fromkeys([(group, option.dest), (group, option.name), *old]))
 
     def wrong(self, group: str, name: str, value: Any) -> ConfigurationError:
         """Return the error for a value that an option can't take."""
