@@ -51,6 +51,23 @@ class Described(msgspec.Struct, frozen=True):
     value: Value
 
 
+class Memory(msgspec.Struct, frozen=True, eq=False):
+    """What a timeline remembers of its making, so that it can be extended without making it again.
+
+    It is no part of what the timeline says: two memories always compare equal. An empty one only
+    closes the fast path (:func:`usance.model.fastpath.extend`).
+    """
+
+    heard_until: datetime | None = None  # the latest instant that any observation names
+    occurrences: tuple[int, ...] | None = None  # CRC-32 of each request id, ascending; None: too many
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Memory)
+
+    def __hash__(self) -> int:
+        return hash(Memory)
+
+
 class Timeline(msgspec.Struct, frozen=True):
     """The life of one resource in one project."""
 
@@ -64,6 +81,7 @@ class Timeline(msgspec.Struct, frozen=True):
     doubts: tuple[Doubt, ...] = ()
     anomalies: tuple[Anomaly, ...] = ()
     described: tuple[Described, ...] = ()  # ordered by (attribute, since)
+    memory: Memory = Memory()
 
     def describe(self, attribute: str, at: datetime | None = None) -> Value | None:
         """Return the described value at an instant (default: the last one known); None if there is none."""

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+
 import msgspec
+
+from usance.model.period import Period, epoch_seconds
+from usance.model.resource import DISK_GIB, EPHEMERAL_GIB, RAM_MIB, STATE, VCPUS
+from usance.model.span import LIFE, Span, Timeline
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -16,3 +23,129 @@ class Usage(msgspec.Struct, frozen=True):
     disk_gib_s: int  # root and ephemeral disk, over the elapsed time
     inferred_s: int  # seconds in which the state, the vCPUs or the life itself are inferred
     inferred_vcpu_s: int  # the part of vcpu_s that lies in those seconds
+
+
+NOTHING = Usage(0, 0, 0, 0, 0, 0, 0, 0)
+"""What never ran counts nothing."""
+
+_COUNTED_BY = frozenset({STATE, VCPUS, LIFE})
+
+
+class _Piece(msgspec.Struct, frozen=True):
+    """A part of a span that lies in the period, in whole seconds since 1970."""
+
+    start_s: int
+    end_s: int
+    span: Span
+    vcpus: int | None  # None: not known
+    suspended: bool
+
+    @property
+    def seconds(self) -> int:
+        return self.end_s - self.start_s
+
+
+def usage(
+    timeline: Timeline,
+    period: Period,
+    *,
+    suspended_states: Collection[str],
+    counted_whole_until: datetime | None = None,
+) -> Usage:
+    """Return what the resource used in the period.
+
+    *suspended_states* are the states whose seconds count as suspended; those in any other state, or
+    in none that is known, count as wall. vCPUs that are not known count nothing, and the seconds
+    are inferred. *counted_whole_until* is the instant up to which another program has accounted
+    the life: until then all of it counts as wall, at the vCPUs of that instant (or of the last
+    span, if the life ended before). What never launched counts nothing.
+    """
+    if not timeline.launched or not timeline.spans:
+        return NOTHING
+    wall_s = suspended_s = vcpu_s = ram_mib_s = disk_gib_s = inferred_s = inferred_vcpu_s = 0
+    inferred = _inferred_stretches(timeline, period)
+    for piece in _pieces(timeline, period, suspended_states, counted_whole_until):
+        seconds = piece.seconds
+        doubtful = seconds if piece.vcpus is None else _overlap(inferred, piece.start_s, piece.end_s)
+        inferred_s += doubtful
+        if piece.suspended:
+            suspended_s += seconds
+        else:
+            wall_s += seconds
+            vcpu_s += seconds * (piece.vcpus or 0)
+            inferred_vcpu_s += doubtful * (piece.vcpus or 0)
+        ram_mib_s += seconds * (_number(piece.span, RAM_MIB) or 0)
+        disk_gib_s += seconds * (
+            (_number(piece.span, DISK_GIB) or 0) + (_number(piece.span, EPHEMERAL_GIB) or 0)
+        )
+    return Usage(
+        elapsed_s=wall_s + suspended_s,
+        wall_s=wall_s,
+        suspended_s=suspended_s,
+        vcpu_s=vcpu_s,
+        ram_mib_s=ram_mib_s,
+        disk_gib_s=disk_gib_s,
+        inferred_s=inferred_s,
+        inferred_vcpu_s=inferred_vcpu_s,
+    )
+
+
+def _pieces(
+    timeline: Timeline,
+    period: Period,
+    suspended_states: Collection[str],
+    counted_whole_until: datetime | None,
+) -> Iterator[_Piece]:
+    """Cut the life to the period, and at the instant up to which it was counted whole."""
+    whole_until_s: int | None = None
+    whole_vcpus: int | None = None
+    if counted_whole_until is not None and counted_whole_until > timeline.begin:
+        whole_until_s = epoch_seconds(counted_whole_until)
+        whole_vcpus = _number(_span_at(timeline, counted_whole_until), VCPUS)
+    for span in timeline.spans:
+        clipped = period.clip(span.start, span.end)
+        if clipped is None:
+            continue
+        start_s, end_s = epoch_seconds(clipped.start), epoch_seconds(clipped.end)
+        if whole_until_s is not None and start_s < whole_until_s:
+            cut_s = min(end_s, whole_until_s)
+            yield _Piece(start_s, cut_s, span, whole_vcpus, suspended=False)
+            start_s = cut_s
+        if start_s < end_s:
+            suspended = span.values.get(STATE) in suspended_states
+            yield _Piece(start_s, end_s, span, _number(span, VCPUS), suspended=suspended)
+
+
+def _span_at(timeline: Timeline, instant: datetime) -> Span:
+    """Return the span that an instant lies in; the last one if the life ended before."""
+    for span in timeline.spans:
+        if span.end is None or instant < span.end:
+            return span
+    return timeline.spans[-1]
+
+
+def _number(span: Span, attribute: str) -> int | None:
+    value = span.values.get(attribute)
+    return value if isinstance(value, int) else None
+
+
+def _inferred_stretches(timeline: Timeline, period: Period) -> list[tuple[int, int]]:
+    """Return the seconds of the period in which something that usage is counted by is inferred."""
+    clipped = (
+        period.clip(doubt.start, doubt.end) for doubt in timeline.doubts if doubt.attribute in _COUNTED_BY
+    )
+    return _union((epoch_seconds(one.start), epoch_seconds(one.end)) for one in clipped if one is not None)
+
+
+def _union(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(stretches):
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def _overlap(stretches: Iterable[tuple[int, int]], start: int, end: int) -> int:
+    return sum(max(0, min(end, last) - max(start, first)) for first, last in stretches)
