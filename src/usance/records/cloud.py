@@ -1,0 +1,306 @@
+"""Cloud records: what one server used from its creation to the end of a month, as APEL counts it.
+
+APEL keeps one record for each server and month, the last one loaded, and takes a month's usage as
+the difference between its cumulative figures and those of the latest earlier record of the server.
+So a server has one record for each calendar month that it touched, and each of them is cumulative
+since the creation. Everything here is pure: a timeline, a period and a context go in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from usance import __version__
+from usance.model import resource
+from usance.model.period import SECOND, Period, epoch_seconds, floor_second, month_start
+from usance.model.resource import Value
+from usance.model.span import Span, Timeline
+from usance.model.usage import usage
+
+RECORD_TYPE: Final = "cloud"
+CLOUD_TYPE: Final = f"usance/{__version__} (OpenStack)"
+STARTED: Final = "started"
+COMPLETED: Final = "completed"
+UNKNOWN: Final = "unknown"
+
+# What a server that still exists is said to be. The words are those that sites have published
+# with cASO, and so is it that a stopped server (SHUTOFF) which exists counts as started.
+STATUS_OF_STATE: Final[Mapping[str, str]] = {
+    "building": STARTED,
+    "active": STARTED,
+    "rescued": STARTED,
+    "resized": STARTED,
+    "stopped": STARTED,
+    "paused": "paused",
+    "suspended": "suspended",
+    "shelved": "suspended",
+    "shelved_offloaded": "suspended",
+    "error": "error",
+}
+
+
+class Finding(msgspec.Struct, frozen=True, order=True):
+    """Why a record or a message can't go out as it is."""
+
+    field: str  # as the format names it; empty if it is about the whole
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.reason}" if self.field else self.reason
+
+
+class CloudContext(msgspec.Struct, frozen=True):
+    """What the records of one project need to know, beside the timelines."""
+
+    site_name: str  # as in GOCDB
+    service_name: str
+    fqan: str | None  # None while no VO is mapped to the project
+    cloud_type: str = CLOUD_TYPE
+    suspended_states: frozenset[str] = frozenset()
+    # What was reported before us counted the whole life up to this instant as wall.
+    counted_whole_until: datetime | None = None
+    user_names: Mapping[str, str] = {}  # by user id; who is missing goes out without a name
+    image_uris: Mapping[str, str] = {}  # by image id: the marketplace's name of the image, where it has one
+
+
+class CloudRecord(msgspec.Struct, frozen=True):
+    """What one server used since its creation, up to `until`, and as what it is filed. Seconds are whole."""
+
+    server_id: str
+    month: datetime  # first instant of the month in which it is filed
+    # RecordCreateTime: the end of the period or the last second of the month, whichever is earlier.
+    created_at: datetime
+    until: datetime  # what is counted lies in [start, until); whole seconds
+    site_name: str
+    service_name: str
+    cloud_type: str
+    project_id: str
+    status: str
+    start: datetime
+    end: datetime | None  # None unless the server ended
+    wall_s: int
+    suspended_s: int
+    cpu_s: int  # vCPUs x seconds, over what counts as wall
+    inferred_s: int  # seconds in which the state, the vCPUs or the life itself are inferred
+    inferred_cpu_s: int
+    most_vcpus: int  # the most that it ever had up to here
+    # Of the last span up to here; None where it was never known.
+    vcpus: int | None
+    ram_mib: int | None
+    disk_gib: int | None  # root and ephemeral
+    fqan: str | None
+    user_id: str | None = None
+    user_name: str | None = None
+    name: str | None = None
+    image: str | None = None
+    public_ips: int = 0
+    benchmark_type: str | None = None
+    benchmark: str | None = None  # a decimal number
+    unknown: tuple[str, ...] = ()  # attributes that the record needs and that nobody told
+
+    @property
+    def key(self) -> str:
+        """What the record is about: a later record with the same key replaces it."""
+        return record_key(self.server_id, self.month)
+
+    @property
+    def digest(self) -> str:
+        """A digest of what is said, whenever it is said: equal as long as there is nothing new to say."""
+        said = msgspec.structs.replace(self, created_at=self.month)
+        return hashlib.sha256(msgspec.json.encode(said)).hexdigest()[:32]
+
+
+def record_key(server_id: str, month: datetime) -> str:
+    """Return the key of a server's record for a month."""
+    return f"{RECORD_TYPE}/{server_id}/{month:%Y-%m}"
+
+
+def key_month(key: str) -> datetime:
+    """Return the first instant of the month that a record key names."""
+    return datetime.strptime(f"{key.rpartition('/')[2]}+0000", "%Y-%m%z")
+
+
+def cloud_records(
+    timeline: Timeline,
+    until: datetime,
+    context: CloudContext,
+    *,
+    first_month: datetime | None = None,
+) -> list[CloudRecord]:
+    """Return a server's records: one for each month that it touched before *until*, in order.
+
+    With *first_month* (the first instant of a month), only from that month on. A server that
+    never launched has none; neither has what ended before the context's baseline.
+    """
+    begin = floor_second(timeline.begin)
+    ended = timeline.end is not None and timeline.end <= until
+    last = floor_second(timeline.end if ended and timeline.end is not None else until)
+    if not timeline.launched or timeline.begin >= until or not (last > begin or ended):
+        return []
+    baseline = context.counted_whole_until
+    if baseline is not None and last <= baseline:
+        return []
+    records = []
+    for month in Period(begin, max(last, begin + SECOND)).months():
+        if (first_month is not None and month.start < first_month) or (
+            baseline is not None and month.end <= baseline
+        ):
+            continue
+        end_here = ended and last <= month.end
+        measured = min(last, month.end)
+        records.append(
+            _record(
+                timeline,
+                context,
+                month=month,
+                measured=measured,
+                created_at=min(floor_second(until), month.end - SECOND),
+                # An end on the boundary closes the month before it, and is filed by its EndTime.
+                end=max(min(measured, month.end - SECOND), begin) if end_here else None,
+                closed=measured == month.end,
+            )
+        )
+    return records
+
+
+def withdrawal(
+    timeline: Timeline, month: datetime, stated_at: datetime, context: CloudContext
+) -> CloudRecord:
+    """Return the record that takes back what was once stated for a month which the server did not touch.
+
+    The receiver knows no deletion; a record of that month with the cumulative figures of the
+    month before makes its difference zero. It can't be `completed`: then it would be filed by its
+    EndTime, in another month. *stated_at* is the RecordCreateTime of what is taken back.
+    """
+    whole = next(Period(month, month + SECOND).months())
+    begin = floor_second(timeline.begin)
+    measured = whole.end if timeline.end is None else min(floor_second(timeline.end), whole.end)
+    return _record(
+        timeline,
+        context,
+        month=whole,
+        measured=max(measured, begin) if timeline.launched else begin,
+        created_at=floor_second(stated_at),
+        end=None,
+        closed=False,
+        status=UNKNOWN,
+    )
+
+
+def _record(
+    timeline: Timeline,
+    context: CloudContext,
+    *,
+    month: Period,
+    measured: datetime,
+    created_at: datetime,
+    end: datetime | None,
+    closed: bool,
+    status: str | None = None,
+) -> CloudRecord:
+    used = usage(
+        timeline,
+        Period(timeline.begin, max(measured, timeline.begin)),
+        suspended_states=context.suspended_states,
+        counted_whole_until=context.counted_whole_until,
+    )
+    spans = _spans_until(timeline, measured)
+    last = spans[-1].values if spans else {}
+    vcpus = [_integer(span.values, resource.VCPUS) for span in spans]
+    user_id = _text(last, resource.USER_ID)
+    image_id = _text(last, resource.IMAGE_ID)
+    if status is None:
+        status = _status(last, ended=end is not None, closed=closed)
+    return CloudRecord(
+        server_id=timeline.resource.id,
+        month=month.start,
+        created_at=created_at,
+        until=measured,
+        site_name=context.site_name,
+        service_name=context.service_name,
+        cloud_type=context.cloud_type,
+        project_id=timeline.resource.project_id,
+        status=status,
+        start=floor_second(timeline.begin),
+        end=end,
+        wall_s=used.wall_s,
+        suspended_s=used.suspended_s,
+        cpu_s=used.vcpu_s,
+        inferred_s=used.inferred_s,
+        inferred_cpu_s=used.inferred_vcpu_s,
+        most_vcpus=max((count for count in vcpus if count is not None), default=0),
+        vcpus=vcpus[-1] if vcpus else None,
+        ram_mib=_integer(last, resource.RAM_MIB),
+        disk_gib=_disk_gib(last),
+        fqan=context.fqan,
+        user_id=user_id,
+        user_name=_text_or_none(context.user_names.get(user_id)) if user_id is not None else None,
+        name=_text_or_none(timeline.describe("name", measured)),
+        image=_text_or_none(context.image_uris.get(image_id, image_id)) if image_id is not None else None,
+        public_ips=_public_ips(timeline, measured),
+        benchmark_type=_text(last, resource.BENCHMARK_TYPE),
+        benchmark=_text(last, resource.BENCHMARK_VALUE),
+        unknown=_unknown(last, vcpus),
+    )
+
+
+def _status(last: Mapping[str, Value], *, ended: bool, closed: bool) -> str:
+    """Return the status: of a month that is over it is `started`, whatever the state was."""
+    if ended:
+        return COMPLETED
+    if closed:
+        return STARTED
+    return STATUS_OF_STATE.get(str(last.get(resource.STATE, "")), UNKNOWN)
+
+
+def _spans_until(timeline: Timeline, measured: datetime) -> list[Span]:
+    """Return the spans that begin, by whole seconds, before an instant; the first one in any case."""
+    return [
+        span for place, span in enumerate(timeline.spans) if place == 0 or floor_second(span.start) < measured
+    ]
+
+
+def _unknown(last: Mapping[str, Value], vcpus: list[int | None]) -> tuple[str, ...]:
+    """Name what the record needs and nobody told: vCPUs of every span, memory and disk of the last."""
+    missing = [] if vcpus and None not in vcpus else [resource.VCPUS]
+    missing += [name for name in (resource.RAM_MIB, resource.DISK_GIB) if _integer(last, name) is None]
+    return tuple(missing)
+
+
+def _disk_gib(values: Mapping[str, Value]) -> int | None:
+    root = _integer(values, resource.DISK_GIB)
+    return None if root is None else root + (_integer(values, resource.EPHEMERAL_GIB) or 0)
+
+
+def _public_ips(timeline: Timeline, measured: datetime) -> int:
+    count = timeline.describe("public_ip_count", measured)
+    return count if isinstance(count, int) else 0
+
+
+def _integer(values: Mapping[str, Value], attribute: str) -> int | None:
+    value = values.get(attribute)
+    return value if isinstance(value, int) else None
+
+
+def _text(values: Mapping[str, Value], attribute: str) -> str | None:
+    return _text_or_none(values.get(attribute))
+
+
+def _text_or_none(value: Value | None) -> str | None:
+    """Return a text that UTF-8 can carry (a JSON escape can smuggle in half a surrogate pair), or None."""
+    return None if value is None or value == "" else str(value).encode("utf-8", "replace").decode()
+
+
+def lifetime_s(record: CloudRecord) -> int:
+    """Return the whole seconds from the creation to where the record counts."""
+    return epoch_seconds(record.until) - epoch_seconds(record.start)
+
+
+def last_second(instant: datetime) -> bool:
+    """Tell whether an instant is the last second of a calendar month, as which the month's end is filed."""
+    return month_start(instant + timedelta(seconds=1)) == instant + timedelta(seconds=1)
