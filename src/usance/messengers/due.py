@@ -1,0 +1,82 @@
+"""Which records of a server have to be made again, after what was staged before. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+
+from usance.ledger.values import Changed, StagedRecord
+from usance.model.period import SECOND, floor_second, month_start, next_month
+from usance.model.span import Timeline
+from usance.records.cloud import CloudContext, CloudRecord, cloud_records, key_month, last_second, withdrawal
+
+
+def due_records(
+    changed: Changed,
+    staged: Mapping[str, StagedRecord],
+    until: datetime,
+    context: CloudContext,
+    *,
+    since: datetime | None = None,
+    waiting: Collection[str] = (),
+) -> Iterator[CloudRecord]:
+    """Yield the records of one server that say something new.
+
+    *staged* is what was staged last, by record key, for one messenger; *waiting* are the keys of
+    its records in quarantine. Months before the first that may have changed are not made again;
+    with *since*, the months from it on are. What was stated up to an instant is never stated anew
+    up to an earlier one: the receiver counts on cumulative figures, and a change would be lost.
+    """
+    timeline = changed.timeline
+    until = max([until, *(_covered_until(one) for one in staged.values())])
+    first = _first_month(changed, staged, since, waiting)
+    for record in cloud_records(timeline, until, context, first_month=first):
+        if _is_news(record, staged.get(record.key)):
+            yield record
+    if changed.changed_from is not None:
+        yield from _withdrawals(timeline, staged, until, context)
+
+
+def _first_month(
+    changed: Changed,
+    staged: Mapping[str, StagedRecord],
+    since: datetime | None,
+    waiting: Collection[str],
+) -> datetime | None:
+    """Return the first month to make; None for all since the creation."""
+    if not staged:
+        return None
+    newest = max(staged.values(), key=lambda one: one.created_at)
+    months = [month_start(_covered_until(newest))]
+    if changed.changed_from is not None:
+        # Instants are floored, and an end on the boundary belongs to the month before it.
+        months.append(month_start(floor_second(changed.changed_from) - SECOND))
+    if since is not None:
+        months.append(month_start(since))
+    months += [key_month(key) for key in waiting]
+    return min(months)
+
+
+def _covered_until(staged: StagedRecord) -> datetime:
+    """Return up to when a staged record counts: one of the last second of a month, for all of it."""
+    return staged.created_at + SECOND if last_second(staged.created_at) else staged.created_at
+
+
+def _is_news(record: CloudRecord, staged: StagedRecord | None) -> bool:
+    return staged is None or (staged.digest != record.digest and staged.created_at <= record.created_at)
+
+
+def _withdrawals(
+    timeline: Timeline, staged: Mapping[str, StagedRecord], until: datetime, context: CloudContext
+) -> Iterator[CloudRecord]:
+    """Yield what takes back the statements for months that the server, as known now, did not touch."""
+    begin = floor_second(timeline.begin)
+    last = floor_second(until if timeline.end is None else min(timeline.end, until))
+    first_month = month_start(begin)
+    after = next_month(max(begin, last - SECOND))
+    for key, one in staged.items():
+        month = key_month(key)
+        if not first_month <= month < after:
+            record = withdrawal(timeline, month, one.created_at, context)
+            if one.digest != record.digest:
+                yield record

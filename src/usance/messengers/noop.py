@@ -1,0 +1,30 @@
+"""The messenger `noop`: it takes every message, and does nothing with it."""
+
+from __future__ import annotations
+
+import logging
+
+from usance.config.settings import MessengerSettings
+from usance.ledger.values import Message
+from usance.messengers.options import carried_types
+from usance.records.validate_cloud import MAX_MESSAGE_BYTES
+
+_log = logging.getLogger(__name__)
+
+
+class NoopMessenger:
+    """Takes messages to nowhere; what it took counts as delivered."""
+
+    format = "cloud-v04"
+
+    def __init__(self, settings: MessengerSettings) -> None:
+        self.name = "noop"
+        self.record_types = carried_types(settings, {"cloud"})
+        self.max_records = 1000
+        self.max_bytes = MAX_MESSAGE_BYTES
+
+    def send(self, message: Message) -> None:
+        """Log the message."""
+        _log.info(
+            "noop: %d %s records of project %s", message.record_count, message.record_type, message.project_id
+        )

@@ -1,0 +1,78 @@
+import pytest
+
+from usance.config.settings import MessengerSettings
+from usance.messengers.file import FileMessenger
+from usance.messengers.noop import NoopMessenger
+from usance.messengers.registry import find_format, find_messenger, find_messengers
+from usance.messengers.ssm import SsmMessenger, SsmV2Messenger
+from usance.model.errors import ConfigurationError
+
+
+@pytest.mark.parametrize(
+    ("configured", "cls"),
+    [
+        ("ssm", SsmMessenger),
+        ("ssmv4", SsmMessenger),
+        ("ssmv2", SsmV2Messenger),
+        ("file", FileMessenger),
+        ("noop", NoopMessenger),
+        ("caso.messenger.noop.NoopMessenger", NoopMessenger),
+        ("caso.messenger.ssm.SsmMessager", SsmMessenger),
+        ("caso.messenger.ssm.SSMMessengerV02", SsmV2Messenger),
+        ("caso.messenger.ssm.SSMMessengerV04", SsmMessenger),
+    ],
+)
+def test_messengers_are_found_by_the_names_of_every_generation(configured, cls):
+    assert type(find_messenger(MessengerSettings(configured))) is cls
+
+
+@pytest.mark.parametrize("configured", ["logstash", "caso.messenger.logstash.LogstashMessenger"])
+def test_logstash_is_said_not_to_be_there_yet(configured):
+    with pytest.raises(ConfigurationError, match="The messenger logstash does not come with this release"):
+        find_messenger(MessengerSettings(configured))
+
+
+def test_an_unknown_messenger_is_named_with_those_that_exist():
+    with pytest.raises(ConfigurationError, match=r"no messenger 'pigeon' \(there are file, noop, ssm"):
+        find_messenger(MessengerSettings("pigeon"))
+
+
+def test_two_names_of_one_messenger_are_a_mistake():
+    with pytest.raises(ConfigurationError, match="configured twice"):
+        find_messengers([MessengerSettings("ssm"), MessengerSettings("ssmv4")])
+
+
+def test_every_messenger_has_a_format_of_the_records_that_it_carries():
+    for messenger in find_messengers(MessengerSettings(name) for name in ("ssm", "ssmv2", "file", "noop")):
+        assert find_format(messenger.format).name == messenger.format
+        assert messenger.record_types == {find_format(messenger.format).record_type}
+
+
+def test_a_format_that_nobody_provides_is_a_mistake():
+    with pytest.raises(ConfigurationError, match="no record format 'papyrus'"):
+        find_format("papyrus")
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "many", "1.5", "²"])
+def test_a_size_that_makes_no_sense_is_a_mistake(size):
+    with pytest.raises(ConfigurationError, match="max_size of the messenger ssm"):
+        find_messenger(MessengerSettings("ssm", {"max_size": size}))
+
+
+def test_a_word_that_is_no_choice_is_a_mistake():
+    with pytest.raises(ConfigurationError, match="give one of split, single"):
+        find_messenger(MessengerSettings("ssm", {"queues": "both"}))
+
+
+def test_a_messenger_carries_only_the_types_that_it_is_told_to():
+    assert (
+        find_messenger(MessengerSettings("ssm", record_types=frozenset({"ip"}))).record_types == frozenset()
+    )
+
+
+def test_the_types_that_have_other_destinations_have_queues_of_their_own():
+    split = find_messenger(MessengerSettings("ssm", {"output_path": "/q/openstack"}))
+    single = find_messenger(MessengerSettings("ssm", {"output_path": "/q/openstack", "queues": "single"}))
+
+    assert str(split.queue_path("cloud")) == str(single.queue_path("storage")) == "/q/openstack"
+    assert str(split.queue_path("storage")) == "/q/openstack-storage"
