@@ -85,3 +85,47 @@ class Message(msgspec.Struct, frozen=True):
     state: MessageState
     attempts: int = 0
     reason: str | None = None  # why the last attempt failed
+
+
+class SourceStatus(msgspec.Struct, frozen=True):
+    """How far a source has looked at a project, and how its last attempt went."""
+
+    project_id: str
+    cloud_id: str
+    source: str
+    watermark: datetime | None  # up to this instant of the cloud; None: never
+    attempted_at: datetime | None
+    error: str | None  # of the last attempt; None: it went well
+    failing_since: datetime | None  # the first attempt that failed since the last good one
+    succeeded_at: datetime | None  # the last good attempt
+
+
+class MessengerStatus(msgspec.Struct, frozen=True):
+    """What is in a messenger's outbox."""
+
+    messenger: str
+    pending: int
+    delivered: int
+    superseded: int
+    dead: int
+    oldest_pending: datetime | None  # when the oldest pending message was staged
+    last_reason: str | None  # why the last attempt at a message that is pending or dead failed
+
+
+class QuarantinedRecord(msgspec.Struct, frozen=True):
+    """A record that is held back, and why."""
+
+    project_id: str
+    cloud_id: str
+    messenger: str
+    quarantine: Quarantine
+    since: datetime  # when it was first held back
+    at: datetime  # when it was last tried
+
+
+class Status(msgspec.Struct, frozen=True):
+    """What `usance status` shows of the ledger."""
+
+    sources: tuple[SourceStatus, ...]
+    messengers: tuple[MessengerStatus, ...]
+    quarantined: tuple[QuarantinedRecord, ...]

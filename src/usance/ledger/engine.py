@@ -1,0 +1,297 @@
+"""The database behind the ledger: connections, transactions, bulk inserts, and what may go wrong.
+
+Three things differ between SQLite and PostgreSQL, and all three are here or in `schema.Json`:
+how a connection is set up, how a writing transaction begins, and how many rows are inserted
+at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy
+from sqlalchemy import URL, Connection, Engine, Table, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import StaticPool
+
+from usance.model.errors import ConfigurationError, LedgerError
+
+BUSY_TIMEOUT_S: Final = 30
+CHUNK: Final = 1000  # rows in one insert
+_WRITE: Final = "usance_write"
+
+Row = tuple[Any, ...]
+"""The values of a row, in the order of its table's columns."""
+
+
+class Store:
+    """One database, and the two kinds of transactions on it."""
+
+    def __init__(self, url: str, *, create: bool) -> None:
+        self.url = _parse(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.place = _place(self.url)
+        self._engine = (
+            _sqlite_engine(self.url, create=create) if self.is_sqlite else _postgres_engine(self.url)
+        )
+        if self.is_sqlite and self._is_file:
+            self._use_wal()
+
+    @property
+    def _is_file(self) -> bool:
+        return self.url.database not in {None, "", ":memory:"}
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a transaction that reads: everything in it is of one moment."""
+        options: dict[str, Any] = {}
+        if not self.is_sqlite:
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with explained(self.place), self._engine.connect() as bare:
+            connection = bare.execution_options(**options)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a transaction that writes; on SQLite it is the only one of its kind at a time."""
+        with explained(self.place), self._engine.connect() as bare:
+            connection = bare.execution_options(**{_WRITE: True})
+            with connection.begin():
+                yield connection
+
+    def _use_wal(self) -> None:
+        """Let readers read while somebody writes. The mode stays with the file.
+
+        SQLite doesn't wait for others when it changes the mode, so we do.
+        """
+        deadline = time.monotonic() + BUSY_TIMEOUT_S
+        with explained(self.place):
+            raw = self._engine.raw_connection()
+            try:
+                while not _is_wal(raw.cursor()):
+                    if time.monotonic() > deadline:
+                        raise LedgerError(
+                            f"The ledger {self.place} is locked by another program",
+                            hint="end the program that holds it, then try again",
+                        )
+                    time.sleep(0.02)
+            finally:
+                raw.close()
+
+
+def bulk_insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert rows, given in the order of the table's columns, as fast as the engine can."""
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
+        statement = _insert_statement(table)
+        for start in range(0, len(rows), CHUNK):
+            connection.exec_driver_sql(statement, list(rows[start : start + CHUNK]))
+        return
+    driver = connection.connection.driver_connection
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    with driver.cursor() as cursor, cursor.copy(f'COPY "{table.name}" ({names}) FROM STDIN') as copy:  # type: ignore[union-attr]  # psycopg's, by the dialect
+        for row in rows:
+            copy.write_row(row)
+
+
+def _insert_statement(table: Table) -> str:
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    marks = ", ".join("?" for _ in table.columns)
+    return f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})'  # noqa: S608  # names of our own schema
+
+
+def clean(text: str) -> str:
+    """Return text that every engine can keep: PostgreSQL takes no NUL."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+# --- opening ---------------------------------------------------------------------------------
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+        backend = parsed.get_backend_name()
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        # The text itself stays out of the message: it may hold a password.
+        raise ConfigurationError(
+            "The URL of the ledger can't be understood",
+            hint="write sqlite:////path/to/ledger.db or postgresql://user:password@host/database",
+        ) from None
+    if backend in {"postgresql", "postgres"}:
+        return parsed.set(drivername="postgresql+psycopg")
+    if backend != "sqlite":
+        raise ConfigurationError(
+            f"The ledger can't be kept in {backend!r}", hint="use a sqlite:/// or a postgresql:// URL"
+        )
+    return parsed.set(drivername="sqlite+pysqlite")
+
+
+def _place(url: URL) -> str:
+    """Name the database in messages, without its password."""
+    if url.get_backend_name() == "sqlite":
+        return url.database or "(in memory)"
+    return url.set(drivername="postgresql").render_as_string(hide_password=True)
+
+
+def _sqlite_engine(url: URL, *, create: bool) -> Engine:
+    options: dict[str, Any] = {}
+    if url.database in {None, "", ":memory:"}:
+        options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
+    else:
+        _prepare_file(Path(str(url.database)), create=create)
+    engine = sqlalchemy.create_engine(url, json_serializer=str, json_deserializer=_as_it_is, **options)
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_file(path: Path, *, create: bool) -> None:
+    """Make the file, for its owner's eyes only, before SQLite makes one for everybody's."""
+    if not create:
+        if not path.exists():
+            raise LedgerError(f"There is no ledger at {path}", hint="usance extract makes one")
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise LedgerError(
+            f"The ledger {path} can't be opened for writing: {error.strerror}",
+            hint="the spool directory must exist and be writable by the user that runs usance",
+        ) from error
+
+
+def _set_up_sqlite(raw: sqlite3.Connection, _record: object) -> None:
+    raw.isolation_level = None  # transactions begin where we say (see _begin_sqlite)
+    for pragma in (
+        f"busy_timeout = {BUSY_TIMEOUT_S * 1000}",
+        "foreign_keys = ON",
+        "synchronous = FULL",  # what was committed survives a power cut
+        "cache_size = -16000",
+        "temp_store = MEMORY",
+    ):
+        raw.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITE, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _is_wal(cursor: Any) -> bool:
+    try:
+        cursor.execute("PRAGMA journal_mode = WAL")
+        return bool(cursor.fetchone()[0] == "wal")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+            return False
+        raise
+
+
+def _postgres_engine(url: URL) -> Engine:
+    try:
+        engine = sqlalchemy.create_engine(
+            url,
+            json_serializer=str,
+            json_deserializer=_as_it_is,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": 10} | ({} if "application_name" in url.query else _APPLICATION),
+        )
+    except ImportError:
+        raise ConfigurationError(
+            "The ledger is kept in PostgreSQL, but its driver is not installed",
+            hint="pip install 'usance[postgres]'",
+        ) from None
+    event.listen(engine, "connect", _set_up_postgres)
+    return engine
+
+
+_APPLICATION: Final = {"application_name": "usance"}
+
+
+def _set_up_postgres(raw: Any, _record: object) -> None:
+    raw.execute(f"SET lock_timeout = '{BUSY_TIMEOUT_S}s'")
+    raw.commit()
+
+
+def _as_it_is(text: str | bytes) -> str | bytes:
+    return text
+
+
+# --- what may go wrong -----------------------------------------------------------------------
+
+_SQLITE_TROUBLE: Final = {
+    sqlite3.SQLITE_FULL: ("has no room left on its disk", "free some space; nothing that was kept is lost"),
+    sqlite3.SQLITE_IOERR: (
+        "can't be read or written: the disk reports an error",
+        "look into the system's log; keep the ledger on a local disk",
+    ),
+    sqlite3.SQLITE_READONLY: (
+        "can't be written",
+        "check the owner and the mode of the file and its directory",
+    ),
+    sqlite3.SQLITE_PERM: ("can't be written", "check the owner and the mode of the file and its directory"),
+    sqlite3.SQLITE_CANTOPEN: (
+        "can't be opened",
+        "check the owner and the mode of the file and its directory",
+    ),
+    sqlite3.SQLITE_CORRUPT: ("is damaged", "restore it from a backup, or move it away and extract anew"),
+    sqlite3.SQLITE_NOTADB: ("is not a ledger", "check the path; move the file away to begin a new one"),
+    sqlite3.SQLITE_BUSY: ("is locked by another program", "end the program that holds it, then try again"),
+    sqlite3.SQLITE_LOCKED: ("is locked by another program", "end the program that holds it, then try again"),
+}
+
+# By SQLSTATE: the whole of it, else its first two characters (its class).
+_POSTGRES_TROUBLE: Final = {
+    "53100": ("has no room left on its disk", "free some space; nothing that was kept is lost"),
+    "53": ("is out of resources", "look into the server's log"),
+    "25006": ("can't be written: the server is read-only", "use the URL of the primary server"),
+    "28": ("does not accept the user or the password", "check the URL of the ledger"),
+    "3D": ("does not exist on the server", "create the database, or check the URL of the ledger"),
+    "42501": ("may not be read or written by this user", "grant the user the rights on the database"),
+    "55P03": ("is locked by another program", "end the program that holds it, then try again"),
+    "40": ("was changed by another program at the same time", "try again"),
+    "57": ("was interrupted by the server", "try again; look into the server's log"),
+    "58": ("can't be read or written: the server reports an error", "look into the server's log"),
+    "XX": ("is damaged", "look into the server's log; restore the database from a backup"),
+    "08": ("can't be reached", "check that the server runs, and the URL of the ledger"),
+}
+
+
+@contextmanager
+def explained(place: str) -> Iterator[None]:
+    """Turn what an operator can mend into a :class:`LedgerError`; let a fault of ours pass."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        trouble = _trouble(error.orig if isinstance(error, DBAPIError) else error)
+        if trouble is None:
+            raise
+        sentence, hint = trouble
+        raise LedgerError(f"The ledger {place} {sentence}", hint=hint) from error
+
+
+def _trouble(error: BaseException | None) -> tuple[str, str] | None:
+    if isinstance(error, sqlite3.Error):
+        return _SQLITE_TROUBLE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+    state = getattr(error, "sqlstate", None)
+    if state is None:
+        # A connection that fails has no SQLSTATE, whatever the cause; the first line says it.
+        first = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
+        if type(error).__name__ in {"OperationalError", "ConnectionTimeout"}:
+            return (f"can't be reached: {first}", "check that the server runs, and the URL of the ledger")
+        return None
+    return _POSTGRES_TROUBLE.get(state) or _POSTGRES_TROUBLE.get(state[:2])

@@ -1,0 +1,1 @@
+"""Migrations of the ledger: written once, importing nothing of the program."""

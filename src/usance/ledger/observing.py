@@ -1,0 +1,462 @@
+"""Transaction 1, *observe*: what was said, the timelines that it changes, and how far was looked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    literal,
+    or_,
+    select,
+    union,
+    update,
+)
+
+from usance.ledger import schema
+from usance.ledger.difference import differs_from
+from usance.ledger.engine import Row, bulk_insert
+from usance.ledger.locking import lock_project
+from usance.ledger.looks import Looks
+from usance.ledger.rows import (
+    Kept,
+    encode,
+    kept,
+    kept_row,
+    look_row,
+    observation_row,
+    observations,
+    pages,
+    span_row,
+    version_row,
+)
+from usance.ledger.settled import is_unsettled
+from usance.ledger.values import Observed
+from usance.ledger.watermarks import move_source_watermark
+from usance.model.fastpath import extend
+from usance.model.observation import Batch, Look, Observation, Scope, Verb
+from usance.model.period import MICROSECOND, to_us
+from usance.model.span import Timeline
+from usance.model.timeline import timeline
+
+PAGE: Final = 500
+"""Resources worked on at once."""
+
+
+def observe(
+    connection: Connection,
+    project_id: str,
+    cloud_id: str,
+    batch: Batch,
+    *,
+    tolerance: timedelta,
+    now: datetime,
+    rewind: bool,
+) -> Observed:
+    """Keep a batch in the transaction that the connection is in.
+
+    Raises ValueError if the batch speaks of another project or cloud.
+    """
+    _check(project_id, cloud_id, batch)
+    last_revision = lock_project(connection, project_id, cloud_id)
+    work = _Work(connection, project_id, cloud_id, last_revision + 1, tolerance)
+    new_look = batch.look is not None and work.keep_look(batch.look)
+    ordered = sorted(batch.observations, key=_by_resource)
+    for kind, of_kind in groupby(ordered, key=lambda one: one.resource.kind):
+        work.keep(kind, list(of_kind))
+    if batch.look is not None and new_look:
+        work.hear_silence(batch.look)
+    if batch.watermark is not None:
+        source = batch.look.source if batch.look is not None else _source_of(batch)
+        move_source_watermark(connection, project_id, cloud_id, source, batch.watermark, rewind=rewind)
+    revision = last_revision
+    if work.inserted or work.changed or new_look:
+        revision = last_revision + 1
+        _allot(connection, project_id, cloud_id, revision, now)
+    return Observed(
+        inserted=work.inserted,
+        duplicates=len(batch.observations) - work.inserted,
+        changed=work.changed,
+        revision=revision,
+    )
+
+
+def _by_resource(one: Observation) -> tuple[str, str]:
+    return one.resource.kind, one.resource.id
+
+
+def _check(project_id: str, cloud_id: str, batch: Batch) -> None:
+    for one in batch.observations:
+        if (one.resource.project_id, one.resource.cloud_id) != (project_id, cloud_id):
+            raise ValueError(f"{one.resource} is not of project {project_id!r} of cloud {cloud_id!r}")
+    look = batch.look
+    if look is not None and (look.project_id, look.cloud_id) != (project_id, cloud_id):
+        raise ValueError(f"{look} is not of project {project_id!r} of cloud {cloud_id!r}")
+
+
+def _source_of(batch: Batch) -> str:
+    sources = {one.source for one in batch.observations}
+    if len(sources) != 1:
+        raise ValueError("a watermark needs a look, or observations of one source, to say whose it is")
+    return sources.pop()
+
+
+def _allot(connection: Connection, project_id: str, cloud_id: str, revision: int, now: datetime) -> None:
+    table = schema.project
+    connection.execute(
+        update(table)
+        .where(table.c.project_id == project_id, table.c.cloud_id == cloud_id)
+        .values(revision=revision)
+    )
+    bulk_insert(connection, schema.revision, [(project_id, cloud_id, revision, to_us(now))])
+
+
+class _Work:
+    """One transaction on one project, whose lock is held."""
+
+    def __init__(
+        self, connection: Connection, project_id: str, cloud_id: str, revision: int, tolerance: timedelta
+    ) -> None:
+        self.connection = connection
+        self.project_id = project_id
+        self.cloud_id = cloud_id
+        self.revision = revision  # what is written now will belong to it
+        self.tolerance = tolerance
+        self.tolerance_us = tolerance // MICROSECOND
+        self.inserted = 0
+        self.changed = 0
+        self._looks: dict[str, Looks] = {}
+        self._made: set[tuple[str, str]] = set()  # (kind, id) of the timelines that are up to date
+
+    # --- what was said -----------------------------------------------------------------------
+
+    def keep_look(self, look: Look) -> bool:
+        """Store a look; False if the ledger has it already."""
+        table = schema.look.c
+        row = look_row(look, self.revision)
+        *key, _since, _revision = row
+        is_this = [column == value for column, value in zip(schema.look.primary_key, key, strict=True)]
+        if self.connection.execute(select(table.revision).where(*is_this)).first() is not None:
+            return False
+        bulk_insert(self.connection, schema.look, [row])
+        return True
+
+    def keep(self, kind: str, said: list[Observation]) -> None:
+        """Store observations, ordered by resource id, and the timelines that they change."""
+        by_id = ((one_id, list(one)) for one_id, one in groupby(said, key=lambda one: one.resource.id))
+        for page in pages(by_id, PAGE):
+            new = self._insert_new(kind, dict(page))
+            if new:
+                self._report(kind, [one for own in new.values() for one in own])
+                self._update(kind, new)
+
+    def _insert_new(self, kind: str, said: dict[str, list[Observation]]) -> dict[str, list[Observation]]:
+        """Store what the ledger doesn't have yet, and return it.
+
+        The project's lock is held, so nobody else adds anything between the look-up and the insert.
+        """
+        instants = [to_us(one.at) for own in said.values() for one in own]
+        table = schema.observation.c
+        known = set(
+            self.connection.execute(
+                select(table.resource_id, table.key).where(
+                    *self._these(schema.observation, kind, said),
+                    table.at.between(min(instants), max(instants)),
+                )
+            ).tuples()
+        )
+        new: dict[str, list[Observation]] = {}
+        inserts: list[Row] = []
+        for resource_id, own in said.items():
+            for one in own:
+                key = one.key
+                if (resource_id, key) not in known:
+                    known.add((resource_id, key))
+                    new.setdefault(resource_id, []).append(one)
+                    inserts.append(observation_row(one, key, self.revision))
+        bulk_insert(self.connection, schema.observation, inserts)
+        self.inserted += len(inserts)
+        return new
+
+    def _report(self, kind: str, new: Sequence[Observation]) -> None:
+        """Note what each source said last of each resource, in a sighting."""
+        latest: dict[tuple[str, str], tuple[int, str, Observation]] = {}
+        for one in new:
+            if one.verb.is_sighting:
+                place = (one.source, one.resource.id)
+                candidate = (to_us(one.at), one.key, one)
+                if place not in latest or candidate[:2] > latest[place][:2]:
+                    latest[place] = candidate
+        table = schema.report
+        for source, own in groupby(sorted(latest), key=lambda place: place[0]):
+            ids = [resource_id for _, resource_id in own]
+            these = (*self._these(table, kind, ids), table.c.source == source)
+            known = {
+                row.resource_id: (row.at, row.key)
+                for row in self.connection.execute(
+                    select(table.c.resource_id, table.c.at, table.c.key).where(*these)
+                )
+            }
+            fresh = [one for one in ids if one not in known or latest[source, one][:2] > known[one]]
+            stale = [one for one in fresh if one in known]
+            if stale:
+                self.connection.execute(
+                    delete(table).where(*self._these(table, kind, stale), table.c.source == source)
+                )
+            inserts = []
+            for resource_id in fresh:
+                at, key, one = latest[source, resource_id]
+                place_of = (self.project_id, self.cloud_id, kind, source, resource_id)
+                inserts.append((*place_of, at, key, one.statement, one.verb is Verb.SEEN))
+            bulk_insert(self.connection, table, inserts)
+
+    # --- the timelines -----------------------------------------------------------------------
+
+    def hear_silence(self, look: Look) -> None:
+        """Make those timelines anew which the silence of a new look may change."""
+        for page in self._heard(look):
+            # The look was stored first, so what was made in this transaction has heard it already.
+            ids = [one for one in page if (look.kind, one) not in self._made]
+            self._recompute(look.kind, ids, self._kept(look.kind, ids))
+
+    def _heard(self, look: Look) -> Iterator[list[str]]:
+        """Yield, page by page, the ids of the resources that the look's silence may say something about.
+
+        Silence repeats the source's last report. That can change a timeline only if some report
+        disagrees with how the timeline ends, or if something is known of it that is as late as
+        the look itself; and of what the source never reported, a full look says that it is
+        absent. What the source reported within the look was not met with silence.
+        """
+        timelines, reports = schema.timeline.c, schema.report.c
+        begin, end = to_us(look.begin), to_us(look.end)
+        of_kind = (
+            timelines.project_id == self.project_id,
+            timelines.cloud_id == self.cloud_id,
+            timelines.kind == look.kind,
+        )
+        joined = schema.timeline.outerjoin(
+            schema.report,
+            and_(
+                reports.project_id == timelines.project_id,
+                reports.cloud_id == timelines.cloud_id,
+                reports.kind == timelines.kind,
+                reports.source == literal(look.source),
+                reports.resource_id == timelines.resource_id,
+            ),
+        )
+        after = bindparam("after", type_=Text)
+        ids = (
+            select(timelines.resource_id.label("id"))
+            .select_from(joined)
+            .where(*of_kind, timelines.resource_id > after)
+        )
+        met_with_silence = or_(reports.at.is_(None), reports.at < begin, reports.at > end)
+        choices = [
+            ids.where(
+                timelines.unsettled,
+                reports.at.is_not(None),
+                met_with_silence,
+                or_(reports.alive, timelines.end_at.is_(None)),
+            ),
+            ids.where(timelines.last_at >= begin - 2 * self.tolerance_us, met_with_silence),
+        ]
+        if look.scope is Scope.FULL:
+            choices.append(ids.where(timelines.end_at.is_(None), reports.at.is_(None)))
+        query = union(*choices).order_by("id").limit(PAGE)
+        last = ""
+        while True:
+            page = list(self.connection.execute(query, {"after": last}).scalars())
+            if page:
+                yield page
+            if len(page) < PAGE:
+                return
+            last = page[-1]
+
+    def _update(self, kind: str, new: dict[str, list[Observation]]) -> None:
+        """Bring the timelines of some resources up to date: extend those that can be, remake the others."""
+        known = self._kept(kind, list(new))
+        self._made.update((kind, resource_id) for resource_id in new)
+        extended: dict[str, Kept] = {}
+        for resource_id, own in new.items():
+            found = self._extended(kind, known.get(resource_id), own)
+            if found is not None:
+                extended[resource_id] = found
+        self._write(kind, known, extended)
+        self._recompute(kind, [one for one in new if one not in extended], known)
+
+    def _extended(self, kind: str, before: Kept | None, new: Sequence[Observation]) -> Kept | None:
+        """Take the fast path, if all that is new of a resource may go along it."""
+        if before is None:
+            return None
+        looked_until = self._looks_at(kind).last_end
+        longer = before.timeline
+        for one in sorted(new, key=lambda one: one.at):
+            extended = extend(longer, one, looked_until=looked_until, tolerance=self.tolerance)
+            if extended is None:
+                return None
+            longer = extended
+        # Who looked before this may say the contrary by silence: let the next look find out.
+        last_us = max(to_us(one.at) for one in new)
+        return self._successor(before, longer, last_us=last_us, unsettled=True)
+
+    def _recompute(self, kind: str, ids: Sequence[str], known: dict[str, Kept]) -> None:
+        if not ids:
+            return
+        said = observations(self.connection, self.project_id, self.cloud_id, kind, ids)
+        looks = self._looks_at(kind)
+        made: dict[str, Kept] = {}
+        for resource_id, own in said.items():
+            before = known.get(resource_id)
+            now = timeline(own, looks.around(own), tolerance=self.tolerance)
+            if now is None:
+                if before is not None:
+                    raise RuntimeError(f"the timeline of {before.timeline.resource} has vanished")
+                continue
+            last_us = max(to_us(one.at) for one in own)
+            last_us = max(last_us, to_us(now.spans[-1].start if now.end is None else now.end))
+            made[resource_id] = self._successor(
+                before, now, last_us=last_us, unsettled=is_unsettled(now, own)
+            )
+        self._write(kind, known, made)
+
+    def _successor(self, before: Kept | None, now: Timeline, *, last_us: int, unsettled: bool) -> Kept:
+        """Return what to keep of a timeline, given what is kept."""
+        if before is None:
+            written = tuple(self.revision for _ in now.spans)
+            return Kept(now, self.revision, self.revision, last_us, unsettled, written)
+        if differs_from(before.timeline, now) is None:
+            return Kept(
+                now, before.revision, before.first_revision, last_us, unsettled, before.span_revisions
+            )
+        old = {
+            one.start: (one, written)
+            for one, written in zip(before.timeline.spans, before.span_revisions, strict=True)
+        }
+        revisions = []
+        for one in now.spans:
+            was = old.get(one.start)
+            revisions.append(was[1] if was is not None and was[0] == one else self.revision)
+        return Kept(now, self.revision, before.first_revision, last_us, unsettled, tuple(revisions))
+
+    def _write(self, kind: str, known: dict[str, Kept], made: dict[str, Kept]) -> None:
+        """Write what became of some timelines; what they were goes to the history.
+
+        A resource comes here once in a transaction at most.
+        """
+        changed = {one: kept for one, kept in made.items() if kept.revision == self.revision}
+        replaced = [one for one in changed if one in known]
+        versions: list[Row] = []
+        old_spans: list[Row] = []
+        for one in replaced:
+            before, after = known[one], made[one]
+            differs = differs_from(before.timeline, after.timeline)
+            since = before.timeline.begin if differs is None else differs
+            versions.append((*version_row(before.timeline, before.revision), self.revision, to_us(since)))
+            still = {
+                span.start
+                for span, written in zip(after.timeline.spans, after.span_revisions, strict=True)
+                if written != self.revision
+            }
+            old_spans += [
+                (*span_row(before.timeline.resource, span, written), self.revision)
+                for span, written in zip(before.timeline.spans, before.span_revisions, strict=True)
+                if span.start not in still
+            ]
+        bulk_insert(self.connection, schema.timeline_history, versions)
+        bulk_insert(self.connection, schema.span_history, old_spans)
+        self._remove(kind, replaced, old_spans)
+        bulk_insert(self.connection, schema.timeline, [kept_row(one) for one in changed.values()])
+        bulk_insert(
+            self.connection,
+            schema.span,
+            [
+                span_row(one.timeline.resource, span, written)
+                for one in changed.values()
+                for span, written in zip(one.timeline.spans, one.span_revisions, strict=True)
+                if written == self.revision
+            ],
+        )
+        self._note(kind, [one for one in made.values() if one.revision != self.revision], known)
+        self.changed += len(changed)
+
+    def _remove(self, kind: str, ids: Sequence[str], spans: Sequence[Row]) -> None:
+        if ids:
+            self.connection.execute(delete(schema.timeline).where(*self._these(schema.timeline, kind, ids)))
+        if spans:
+            table = schema.span.c
+            self.connection.execute(
+                delete(schema.span).where(
+                    table.project_id == self.project_id,
+                    table.cloud_id == self.cloud_id,
+                    table.kind == kind,
+                    table.resource_id == bindparam("of_resource"),
+                    table.start_at == bindparam("of_start"),
+                ),
+                [{"of_resource": row[3], "of_start": row[4]} for row in spans],
+            )
+
+    def _note(self, kind: str, unchanged: Sequence[Kept], known: dict[str, Kept]) -> None:
+        """Write what the ledger knows of timelines that did not change themselves."""
+        notes = [
+            {
+                "of_resource": _id(one),
+                "new_last_at": one.last_us,
+                "new_unsettled": one.unsettled,
+                "new_memory": encode(one.timeline.memory),
+            }
+            for one in unchanged
+            if _notes(one) != _notes(known[_id(one)])
+        ]
+        if notes:
+            table = schema.timeline
+            self.connection.execute(
+                update(table)
+                .where(
+                    table.c.project_id == self.project_id,
+                    table.c.cloud_id == self.cloud_id,
+                    table.c.kind == kind,
+                    table.c.resource_id == bindparam("of_resource"),
+                )
+                .values(
+                    last_at=bindparam("new_last_at"),
+                    unsettled=bindparam("new_unsettled"),
+                    memory=bindparam("new_memory"),
+                ),
+                notes,
+            )
+
+    # --- what all of it needs ----------------------------------------------------------------
+
+    def _kept(self, kind: str, ids: Sequence[str]) -> dict[str, Kept]:
+        return kept(self.connection, self.project_id, self.cloud_id, kind, ids)
+
+    def _looks_at(self, kind: str) -> Looks:
+        if kind not in self._looks:
+            self._looks[kind] = Looks(self.connection, self.project_id, self.cloud_id, kind, self.tolerance)
+        return self._looks[kind]
+
+    def _these(self, table: Table, kind: str, ids: Iterable[str]) -> tuple[ColumnElement[bool], ...]:
+        return (
+            table.c.project_id == self.project_id,
+            table.c.cloud_id == self.cloud_id,
+            table.c.kind == kind,
+            table.c.resource_id.in_(ids),
+        )
+
+
+def _id(kept: Kept) -> str:
+    return kept.timeline.resource.id
+
+
+def _notes(kept: Kept) -> tuple[object, ...]:
+    memory = kept.timeline.memory
+    return kept.last_us, kept.unsettled, memory.heard_until, memory.occurrences

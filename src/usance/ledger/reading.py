@@ -1,0 +1,180 @@
+"""Reading: timelines that changed or that a period touches, and what sources said last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, Select, Text, bindparam, func, select, union
+
+from usance.ledger import rows, schema
+from usance.ledger.engine import Store
+from usance.ledger.values import Changed
+from usance.model.observation import Look, Scope
+from usance.model.period import Period, from_us, to_us
+
+PAGE: Final = 1000
+"""Timelines read at once."""
+
+
+def timelines(
+    store: Store,
+    project_id: str,
+    cloud_id: str,
+    kind: str,
+    *,
+    since_revision: int,
+    touching: Period | None,
+) -> Iterator[Changed]:
+    """Yield timelines page by page; no transaction is open while the caller has them."""
+    reader = _Reader(project_id, cloud_id, kind, since_revision, touching)
+    after = ""
+    while True:
+        with store.read() as connection:
+            ids = reader.ids(connection, after)
+            page = reader.changed(connection, ids) if ids else []
+        yield from page
+        if len(ids) < PAGE:
+            return
+        after = ids[-1]
+
+
+class _Reader:
+    """The timelines of one kind of one project, seen from a revision."""
+
+    def __init__(
+        self, project_id: str, cloud_id: str, kind: str, since: int, touching: Period | None
+    ) -> None:
+        self.place = (project_id, cloud_id, kind)
+        self.since = since
+        self._query = self._page(touching)
+
+    def ids(self, connection: Connection, after: str) -> list[str]:
+        """Return the ids of the next page."""
+        return [resource_id for (resource_id,) in connection.execute(self._query, {"after": after})]
+
+    def _page(self, touching: Period | None) -> Select[str] | CompoundSelect[str]:
+        """Return the query for the page after the id `after`.
+
+        Each condition has an index of its own, so that the dead of past years cost nothing.
+        """
+        table = schema.timeline.c
+        ids = select(table.resource_id).where(
+            table.project_id == self.place[0],
+            table.cloud_id == self.place[1],
+            table.kind == self.place[2],
+            table.resource_id > bindparam("after", type_=Text),
+        )
+        if self.since <= 0:
+            return ids.order_by(table.resource_id).limit(PAGE)
+        choices = [ids.where(table.revision > self.since)]
+        if touching is not None:
+            lives = table.begin_at < to_us(touching.end)
+            choices += [
+                ids.where(lives, table.end_at.is_(None)),
+                ids.where(lives, table.end_at > to_us(touching.start)),
+            ]
+        # Each part is cut to a page first, so that a page is merged from a few short lists.
+        parts = [
+            select(one.order_by(table.resource_id).limit(PAGE).subquery().c.resource_id) for one in choices
+        ]
+        return union(*parts).order_by("resource_id").limit(PAGE)
+
+    def changed(self, connection: Connection, ids: Sequence[str]) -> list[Changed]:
+        """Return the timelines, each with the instant from which it differs from what it was."""
+        kept = rows.kept(connection, *self.place, ids)
+        news = [
+            one for one, timeline in kept.items() if timeline.first_revision <= self.since < timeline.revision
+        ]
+        differs = self._differs_from(connection, news) if news else {}
+        found = []
+        for one, timeline in kept.items():
+            changed_from = None
+            if timeline.first_revision > self.since:
+                changed_from = timeline.timeline.begin
+            elif timeline.revision > self.since:
+                changed_from = from_us(differs[one])
+            found.append(Changed(timeline.timeline, timeline.revision, changed_from))
+        return found
+
+    def _differs_from(self, connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+        table = schema.timeline_history.c
+        query = (
+            select(table.resource_id, func.min(table.differs_from))
+            .where(
+                table.project_id == self.place[0],
+                table.cloud_id == self.place[1],
+                table.kind == self.place[2],
+                table.resource_id.in_(ids),
+                table.superseded > self.since,
+            )
+            .group_by(table.resource_id)
+        )
+        return dict(connection.execute(query).tuples().all())
+
+
+def statements(
+    connection: Connection, project_id: str, cloud_id: str, source: str, kind: str, *, ids: Sequence[str]
+) -> dict[str, str]:
+    """Return the digests of a source's last sightings, by resource id."""
+    table = schema.report.c
+    found: dict[str, str] = {}
+    for page in rows.pages(ids, PAGE):
+        query = select(table.resource_id, table.statement).where(
+            *_of_source(project_id, cloud_id, source, kind), table.resource_id.in_(page)
+        )
+        found.update(connection.execute(query).tuples().all())
+    return found
+
+
+def alive(connection: Connection, project_id: str, cloud_id: str, source: str, kind: str) -> set[str]:
+    """Return the ids of the resources of which the source's last sighting says that they are there."""
+    table = schema.report.c
+    query = select(table.resource_id).where(*_of_source(project_id, cloud_id, source, kind), table.alive)
+    return set(connection.execute(query).scalars())
+
+
+def _of_source(project_id: str, cloud_id: str, source: str, kind: str) -> tuple[ColumnElement[bool], ...]:
+    table = schema.report.c
+    return (
+        table.project_id == project_id,
+        table.cloud_id == cloud_id,
+        table.source == source,
+        table.kind == kind,
+    )
+
+
+def last_full_look(
+    connection: Connection, project_id: str, cloud_id: str, source: str, kind: str
+) -> Look | None:
+    """Return the latest full look of a source at a kind of resource."""
+    table = schema.look.c
+    row = connection.execute(
+        select(schema.look)
+        .where(
+            table.project_id == project_id,
+            table.cloud_id == cloud_id,
+            table.kind == kind,
+            table.source == source,
+            table.scope == Scope.FULL.value,
+        )
+        .order_by(table.end_at.desc(), table.begin_at.desc())
+        .limit(1)
+    ).first()
+    return None if row is None else rows.look_of(row)
+
+
+def revision(connection: Connection, project_id: str, cloud_id: str) -> int:
+    """Return the project's last revision; 0 if the ledger doesn't know the project."""
+    table = schema.project.c
+    found = connection.execute(
+        select(table.revision).where(table.project_id == project_id, table.cloud_id == cloud_id)
+    ).scalar()
+    return 0 if found is None else found
+
+
+def projects(connection: Connection) -> list[tuple[str, str]]:
+    """Return (project id, cloud id) of all that the ledger knows."""
+    table = schema.project.c
+    query = select(table.project_id, table.cloud_id).order_by(table.project_id, table.cloud_id)
+    return [(project_id, cloud_id) for project_id, cloud_id in connection.execute(query)]

@@ -1,0 +1,318 @@
+"""Between the model's values and the rows of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, Select, select
+
+from usance.ledger import engine, schema
+from usance.model.observation import DeletionQuality, Look, Observation, Scope, Verb
+from usance.model.period import from_us, to_us
+from usance.model.resource import Resource, Value
+from usance.model.span import Anomaly, Described, Doubt, Memory, Span, Timeline
+
+
+class _Said(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What an observation says beside what has a column of its own."""
+
+    resolution_us: int = 0
+    accounted: dict[str, Value] = {}
+    untold: tuple[str, ...] = ()
+    described: dict[str, Value] = {}
+    created_at: datetime | None = None
+    created_resolution_us: int = 0
+    launched: bool = False
+    seq: int | None = None
+    quality: DeletionQuality | None = None
+
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+_said = msgspec.json.Decoder(_Said)
+_values = msgspec.json.Decoder(dict[str, Value])
+_doubts = msgspec.json.Decoder(tuple[Doubt, ...])
+_anomalies = msgspec.json.Decoder(tuple[Anomaly, ...])
+_described = msgspec.json.Decoder(tuple[Described, ...])
+_memory = msgspec.json.Decoder(Memory)
+
+
+def encode(value: Any) -> str:
+    """Return a value as canonical JSON text."""
+    return _encoder.encode(value).decode()
+
+
+def us_or_none(instant: datetime | None) -> int | None:
+    """Return the microseconds of an instant, if there is one."""
+    return None if instant is None else to_us(instant)
+
+
+def instant_or_none(microseconds: int | None) -> datetime | None:
+    """Return the instant of some microseconds, if there are any."""
+    return None if microseconds is None else from_us(microseconds)
+
+
+# --- observations and looks ------------------------------------------------------------------
+
+
+def observation_row(one: Observation, key: str, revision: int) -> engine.Row:
+    """Return the row of an observation, in the order of the table's columns."""
+    said = _Said(
+        one.resolution_us,
+        one.accounted,
+        one.untold,
+        one.described,
+        one.created_at,
+        one.created_resolution_us,
+        one.launched,
+        one.seq,
+        one.quality,
+    )
+    resource = one.resource
+    return (
+        resource.project_id,
+        resource.cloud_id,
+        resource.kind,
+        resource.id,
+        to_us(one.at),
+        key,
+        one.source,
+        one.verb.value,
+        us_or_none(one.begin),
+        one.occurrence,
+        encode(said),
+        revision,
+    )
+
+
+def observations(
+    connection: Connection, project_id: str, cloud_id: str, kind: str, ids: Sequence[str]
+) -> dict[str, list[Observation]]:
+    """Return all that was said of some resources."""
+    table = schema.observation.c
+    query = select(
+        table.resource_id, table.at, table.source, table.verb, table.begin_at, table.occurrence, table.said
+    ).where(
+        table.project_id == project_id,
+        table.cloud_id == cloud_id,
+        table.kind == kind,
+        table.resource_id.in_(ids),
+    )
+    found: dict[str, list[Observation]] = {}
+    for resource_id, at, source, verb, begin, occurrence, text in connection.execute(query):
+        said = _said.decode(text)
+        found.setdefault(resource_id, []).append(
+            Observation(
+                resource=Resource(project_id, cloud_id, kind, resource_id),
+                verb=Verb(verb),
+                at=from_us(at),
+                source=source,
+                begin=instant_or_none(begin),
+                resolution_us=said.resolution_us,
+                accounted=said.accounted,
+                untold=said.untold,
+                described=said.described,
+                created_at=said.created_at,
+                created_resolution_us=said.created_resolution_us,
+                launched=said.launched,
+                occurrence=occurrence,
+                seq=said.seq,
+                quality=said.quality,
+            )
+        )
+    return found
+
+
+def look_row(look: Look, revision: int) -> engine.Row:
+    """Return the row of a look, in the order of the table's columns."""
+    return (
+        look.project_id,
+        look.cloud_id,
+        look.kind,
+        look.source,
+        look.scope.value,
+        to_us(look.end),
+        to_us(look.begin),
+        us_or_none(look.since),
+        revision,
+    )
+
+
+def look_of(row: Row[Any]) -> Look:
+    """Return the look that a row of the table holds."""
+    return Look(
+        project_id=row.project_id,
+        cloud_id=row.cloud_id,
+        source=row.source,
+        kind=row.kind,
+        scope=Scope(row.scope),
+        begin=from_us(row.begin_at),
+        end=from_us(row.end_at),
+        since=instant_or_none(row.since_at),
+    )
+
+
+# --- timelines -------------------------------------------------------------------------------
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A timeline as the ledger has it, and what the ledger knows about it."""
+
+    timeline: Timeline
+    revision: int  # in which it became so
+    first_revision: int  # in which the resource appeared
+    last_us: int  # the latest instant of anything that is known of it
+    unsettled: bool  # the silence of a further look may change it
+    span_revisions: tuple[int, ...]  # in which each of its spans was written
+
+
+def kept_row(kept: Kept) -> engine.Row:
+    """Return the row of the table `timeline`."""
+    return (
+        *version_row(kept.timeline, kept.revision),
+        kept.first_revision,
+        kept.last_us,
+        kept.unsettled,
+        encode(kept.timeline.memory),
+    )
+
+
+def version_row(timeline: Timeline, revision: int) -> engine.Row:
+    """Return the columns that a timeline and its superseded versions share."""
+    resource = timeline.resource
+    return (
+        resource.project_id,
+        resource.cloud_id,
+        resource.kind,
+        resource.id,
+        to_us(timeline.begin),
+        us_or_none(timeline.end),
+        timeline.begin_exact,
+        timeline.end_exact,
+        timeline.launched,
+        encode(timeline.doubts),
+        encode(timeline.anomalies),
+        encode(timeline.described),
+        revision,
+    )
+
+
+def span_row(resource: Resource, span: Span, revision: int) -> engine.Row:
+    """Return the row of a span."""
+    return (
+        resource.project_id,
+        resource.cloud_id,
+        resource.kind,
+        resource.id,
+        to_us(span.start),
+        us_or_none(span.end),
+        encode(span.values),
+        revision,
+    )
+
+
+def kept(
+    connection: Connection, project_id: str, cloud_id: str, kind: str, ids: Sequence[str]
+) -> dict[str, Kept]:
+    """Return the timelines of some resources, in the order of their ids."""
+    table = schema.timeline.c
+    query = (
+        select(
+            table.resource_id,
+            table.begin_at,
+            table.end_at,
+            table.begin_exact,
+            table.end_exact,
+            table.launched,
+            table.doubts,
+            table.anomalies,
+            table.described,
+            table.revision,
+            table.first_revision,
+            table.last_at,
+            table.unsettled,
+            table.memory,
+        )
+        .where(*_these(schema.timeline, project_id, cloud_id, kind, ids))
+        .order_by(table.resource_id)
+    )
+    timelines = connection.execute(query).all()
+    spans = _spans(connection, project_id, cloud_id, kind, ids)
+    found = {}
+    for (
+        resource_id,
+        begin,
+        end,
+        begin_exact,
+        end_exact,
+        launched,
+        doubts,
+        anomalies,
+        described,
+        revision,
+        first_revision,
+        last_us,
+        unsettled,
+        memory,
+    ) in timelines:
+        own = spans.get(resource_id, ())
+        found[resource_id] = Kept(
+            Timeline(
+                resource=Resource(project_id, cloud_id, kind, resource_id),
+                begin=from_us(begin),
+                end=instant_or_none(end),
+                spans=tuple(span for span, _ in own),
+                begin_exact=begin_exact,
+                end_exact=end_exact,
+                launched=launched,
+                doubts=_doubts.decode(doubts),
+                anomalies=_anomalies.decode(anomalies),
+                described=_described.decode(described),
+                memory=_memory.decode(memory),
+            ),
+            revision,
+            first_revision,
+            last_us,
+            unsettled,
+            tuple(span_revision for _, span_revision in own),
+        )
+    return found
+
+
+def _spans(
+    connection: Connection, project_id: str, cloud_id: str, kind: str, ids: Sequence[str]
+) -> dict[str, list[tuple[Span, int]]]:
+    table = schema.span.c
+    query: Select[Any] = (
+        select(table.resource_id, table.start_at, table.end_at, table.accounted, table.revision)
+        .where(*_these(schema.span, project_id, cloud_id, kind, ids))
+        .order_by(table.resource_id, table.start_at)
+    )
+    found: dict[str, list[tuple[Span, int]]] = {}
+    for resource_id, start, end, text, revision in connection.execute(query):
+        span = Span(from_us(start), instant_or_none(end), _values.decode(text))
+        found.setdefault(resource_id, []).append((span, revision))
+    return found
+
+
+def _these(table: Any, project_id: str, cloud_id: str, kind: str, ids: Sequence[str]) -> tuple[Any, ...]:
+    return (
+        table.c.project_id == project_id,
+        table.c.cloud_id == cloud_id,
+        table.c.kind == kind,
+        table.c.resource_id.in_(ids),
+    )
+
+
+def pages(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Cut something long into lists of at most so many items."""
+    page: list[Any] = []
+    for item in items:
+        page.append(item)
+        if len(page) == size:
+            yield page
+            page = []
+    if page:
+        yield page

@@ -1,0 +1,303 @@
+"""The tables of the ledger.
+
+Instants are integer microseconds since 1970; revisions are integers, counted per project and
+cloud. Every key of a fact table begins with the project, so that a site may distribute the
+tables by that column; reference tables are the same for all projects. JSON columns carry text:
+the ledger encodes and decodes it, typed, and no query looks inside.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.schema import SchemaItem
+
+SCHEMA_VERSION: Final = "0001"
+"""The newest migration: what this program reads and writes."""
+
+VERSION_TABLE: Final = "ledger_version"
+
+metadata = MetaData()
+
+# Ids compare by their code points on every engine: pages go by them.
+Id = Text().with_variant(Text(collation="C"), "postgresql")
+# Not JSONB: it refuses an escaped NUL, which a hostile name may hold, and nothing asks inside.
+Json = JSON(none_as_null=True)
+
+FACTS: Final = "facts"
+REFERENCE: Final = "reference"
+
+
+def _table(name: str, *parts: SchemaItem, wide: bool = False) -> Table:
+    """Make a table of facts; on SQLite, one without a rowid unless its rows are wide."""
+    return Table(name, metadata, *parts, sqlite_with_rowid=wide, info={"group": FACTS})
+
+
+def _of_project() -> tuple[SchemaItem, ...]:
+    return Column("project_id", Id, nullable=False), Column("cloud_id", Id, nullable=False)
+
+
+def _of_resource() -> tuple[SchemaItem, ...]:
+    return (*_of_project(), Column("kind", Id, nullable=False), Column("resource_id", Id, nullable=False))
+
+
+RESOURCE_KEY: Final = ("project_id", "cloud_id", "kind", "resource_id")
+
+# --- what was said ---------------------------------------------------------------------------
+
+project = _table(
+    "project",
+    *_of_project(),
+    Column("revision", BigInteger, nullable=False),  # the last one allotted; the row is the project's lock
+    PrimaryKeyConstraint("project_id", "cloud_id"),
+)
+
+revision = _table(
+    "revision",
+    *_of_project(),
+    Column("revision", BigInteger, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),  # by the clock of the machine that wrote
+    PrimaryKeyConstraint("project_id", "cloud_id", "revision"),
+)
+
+observation = _table(
+    "observation",
+    *_of_resource(),
+    Column("at", BigInteger, nullable=False),
+    Column("key", Id, nullable=False),
+    Column("source", Id, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("begin_at", BigInteger),
+    Column("occurrence", Text),
+    Column("said", Json, nullable=False),  # the rest of the observation
+    Column("revision", BigInteger, nullable=False),  # in which it was recorded
+    PrimaryKeyConstraint(*RESOURCE_KEY, "at", "key"),
+)
+
+look = _table(
+    "look",
+    *_of_project(),
+    Column("kind", Id, nullable=False),
+    Column("source", Id, nullable=False),
+    Column("scope", Id, nullable=False),
+    Column("end_at", BigInteger, nullable=False),
+    Column("begin_at", BigInteger, nullable=False),
+    Column("since_at", BigInteger),
+    Column("revision", BigInteger, nullable=False),
+    PrimaryKeyConstraint("project_id", "cloud_id", "kind", "source", "scope", "end_at", "begin_at"),
+)
+
+report = _table(
+    "report",  # what a source said last of a resource, in a sighting
+    *_of_project(),
+    Column("kind", Id, nullable=False),
+    Column("source", Id, nullable=False),
+    Column("resource_id", Id, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("key", Id, nullable=False),  # of the observation: decides between two of one instant
+    Column("statement", Text, nullable=False),
+    Column("alive", Boolean, nullable=False),
+    PrimaryKeyConstraint("project_id", "cloud_id", "kind", "source", "resource_id"),
+)
+
+# --- what follows from it --------------------------------------------------------------------
+
+
+def _timeline_columns() -> tuple[SchemaItem, ...]:
+    return (
+        Column("begin_at", BigInteger, nullable=False),
+        Column("end_at", BigInteger),
+        Column("begin_exact", Boolean, nullable=False),
+        Column("end_exact", Boolean, nullable=False),
+        Column("launched", Boolean, nullable=False),
+        Column("doubts", Json, nullable=False),
+        Column("anomalies", Json, nullable=False),
+        Column("described", Json, nullable=False),
+        Column("revision", BigInteger, nullable=False),  # in which it became so
+    )
+
+
+timeline = _table(
+    "timeline",
+    *_of_resource(),
+    *_timeline_columns(),
+    Column("first_revision", BigInteger, nullable=False),  # in which the resource appeared
+    Column("last_at", BigInteger, nullable=False),  # the latest instant of anything that is known of it
+    # Some source's last sighting disagrees with how the timeline ends, or a stretch is not settled:
+    # the silence of a further look may change it.
+    Column("unsettled", Boolean, nullable=False),
+    Column("memory", Json, nullable=False),  # what extending the timeline needs to know
+    PrimaryKeyConstraint(*RESOURCE_KEY),
+)
+Index("timeline_revision", *(timeline.c[name] for name in ("project_id", "cloud_id", "kind", "revision")))
+Index(
+    "timeline_end",
+    *(timeline.c[name] for name in ("project_id", "cloud_id", "kind", "end_at", "resource_id")),
+)
+Index("timeline_last_at", *(timeline.c[name] for name in ("project_id", "cloud_id", "kind", "last_at")))
+Index(
+    "timeline_unsettled",
+    *(timeline.c[name] for name in RESOURCE_KEY),
+    sqlite_where=text("unsettled = 1"),  # word for word as in queries, or SQLite ignores the index
+    postgresql_where=text("unsettled"),
+)
+
+timeline_history = _table(
+    "timeline_history",  # every version of a timeline that was superseded; its spans are in span_history
+    *_of_resource(),
+    *_timeline_columns(),
+    Column("superseded", BigInteger, nullable=False),  # the revision of the version after it
+    Column("differs_from", BigInteger, nullable=False),  # the first instant of which that says otherwise
+    PrimaryKeyConstraint(*RESOURCE_KEY, "superseded"),
+)
+
+span = _table(
+    "span",
+    *_of_resource(),
+    Column("start_at", BigInteger, nullable=False),
+    Column("end_at", BigInteger),
+    Column("accounted", Json, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    PrimaryKeyConstraint(*RESOURCE_KEY, "start_at"),
+)
+
+span_history = _table(
+    "span_history",
+    *_of_resource(),
+    Column("start_at", BigInteger, nullable=False),
+    Column("end_at", BigInteger),
+    Column("accounted", Json, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("superseded", BigInteger, nullable=False),
+    PrimaryKeyConstraint(*RESOURCE_KEY, "superseded", "start_at"),
+)
+
+# --- how far it was read, and how that went --------------------------------------------------
+
+source_watermark = _table(
+    "source_watermark",
+    *_of_project(),
+    Column("source", Id, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("project_id", "cloud_id", "source"),
+)
+
+messenger_watermark = _table(
+    "messenger_watermark",
+    *_of_project(),
+    Column("messenger", Id, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    PrimaryKeyConstraint("project_id", "cloud_id", "messenger"),
+)
+
+baseline = _table(
+    "baseline",  # up to this instant the figures of a former program stand
+    *_of_project(),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("project_id", "cloud_id"),
+)
+
+attempt = _table(
+    "attempt",
+    *_of_project(),
+    Column("source", Id, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("error", Text),  # null: it went well
+    Column("failing_since", BigInteger),
+    Column("succeeded_at", BigInteger),
+    PrimaryKeyConstraint("project_id", "cloud_id", "source"),
+)
+
+# --- what goes out ---------------------------------------------------------------------------
+
+message = _table(
+    "message",
+    *_of_project(),
+    Column("messenger", Id, nullable=False),
+    Column("id", BigInteger, nullable=False),  # also the instant of its staging, made strictly increasing
+    Column("record_type", Text, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("record_count", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("reason", Text),
+    Column("attempted_at", BigInteger),
+    Column("revision", BigInteger, nullable=False),  # the project's, when it was staged
+    PrimaryKeyConstraint("project_id", "cloud_id", "messenger", "id"),
+    wide=True,
+)
+Index("message_outbox", message.c.messenger, message.c.state, message.c.id)
+
+record = _table(
+    "record",  # what was staged last under each key
+    *_of_project(),
+    Column("messenger", Id, nullable=False),
+    Column("kind", Id, nullable=False),
+    Column("resource_id", Id, nullable=False),
+    Column("key", Id, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("message_id", BigInteger, nullable=False),
+    PrimaryKeyConstraint("project_id", "cloud_id", "messenger", "kind", "resource_id", "key"),
+    ForeignKeyConstraint(
+        ["project_id", "cloud_id", "messenger", "message_id"],
+        ["message.project_id", "message.cloud_id", "message.messenger", "message.id"],
+    ),
+)
+Index("record_message", *(record.c[name] for name in ("project_id", "cloud_id", "messenger", "message_id")))
+
+quarantine = _table(
+    "quarantine",
+    *_of_project(),
+    Column("messenger", Id, nullable=False),
+    Column("key", Id, nullable=False),
+    Column("kind", Id, nullable=False),
+    Column("resource_id", Id, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("since_at", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("project_id", "cloud_id", "messenger", "key"),
+)
+
+# --- reference -------------------------------------------------------------------------------
+
+name = Table(
+    "name",
+    metadata,
+    Column("kind", Id, nullable=False),  # of the thing: "user", "project", ...
+    Column("id", Id, nullable=False),
+    Column("since_at", BigInteger, nullable=False),
+    Column("name", Text, nullable=False),
+    PrimaryKeyConstraint("kind", "id", "since_at"),
+    sqlite_with_rowid=False,
+    info={"group": REFERENCE},
+)
+
+counter = Table(
+    "counter",  # its row is the lock under which message ids are allotted
+    metadata,
+    Column("name", Id, nullable=False),
+    Column("value", BigInteger, nullable=False),
+    PrimaryKeyConstraint("name"),
+    sqlite_with_rowid=False,
+    info={"group": REFERENCE},
+)
