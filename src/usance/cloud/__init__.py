@@ -1,0 +1,1 @@
+"""Access to an OpenStack cloud: tokens, catalog, paging, projects, users, images, addresses."""

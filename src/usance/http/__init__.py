@@ -1,0 +1,1 @@
+"""The one HTTP client: a limiter, time-outs, bounded retries, typed answers."""

@@ -1,0 +1,1 @@
+"""What observes by asking: one file a source, one subject a file."""

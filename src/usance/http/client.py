@@ -1,0 +1,241 @@
+"""The client itself: one limiter and one pool for everything that a run asks over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx2
+import msgspec
+
+from usance.http.clock import CloudClock
+from usance.http.errors import MalformedAnswerError, StatusError, UnreachableError, one_line, reason_of
+from usance.http.retry import PASSING_STATUSES, RetryPolicy, parse_retry_after, pause
+from usance.model.errors import ConfigurationError
+
+LOG = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+DEFAULT_MAX_BYTES = 64 * 1024 * 1024
+DEFAULT_POLICY = RetryPolicy()
+
+
+class Tls(msgspec.Struct, frozen=True):
+    """How the other side is verified, and how we show who we are."""
+
+    cafile: str | None = None
+    certfile: str | None = None
+    keyfile: str | None = None
+    insecure: bool = False
+
+    def context(self) -> ssl.SSLContext:
+        """Return the TLS context. Raises ConfigurationError if a file is missing or broken."""
+        try:
+            context = ssl.create_default_context(cafile=self.cafile)
+            if self.certfile:
+                context.load_cert_chain(self.certfile, self.keyfile)
+        except (OSError, ssl.SSLError) as error:
+            named = ", ".join(name for name in (self.cafile, self.certfile, self.keyfile) if name)
+            raise ConfigurationError(
+                f"the certificates in {named} can't be read: {error}",
+                hint="cafile, certfile and keyfile are PEM files that this user can read",
+            ) from error
+        if self.insecure:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+
+class _Question(msgspec.Struct, frozen=True):
+    url: str
+    service: str
+    headers: Mapping[str, str] | None
+    params: Sequence[tuple[str, str]]
+    accept: frozenset[int]
+    note_clock: bool
+
+    @property
+    def path(self) -> str:
+        return httpx2.URL(self.url).path
+
+
+class _Answer(msgspec.Struct):
+    status: int
+    headers: httpx2.Headers
+    body: bytes
+
+
+class _PassingError(Exception):
+    """An attempt failed in a way that may pass; *final* is what to raise if it does not."""
+
+    def __init__(self, final: Exception, asked_s: float | None = None) -> None:
+        super().__init__(str(final))
+        self.final = final
+        self.asked_s = asked_s
+
+
+class HttpClient:
+    """Asks over HTTP: never more than *concurrency* requests under way, each bounded in time and size.
+
+    `requests` counts every request that was sent, retries included. `clock` follows the `Date`
+    of the answers of the services that keep the cloud's time (`note_clock` of a request).
+    """
+
+    def __init__(
+        self,
+        *,
+        concurrency: int = 8,
+        timeout_s: float = 60,
+        policy: RetryPolicy = DEFAULT_POLICY,
+        tls: Tls | None = None,
+        clock: CloudClock | None = None,
+        max_bytes: int = DEFAULT_MAX_BYTES,
+        user_agent: str = "usance",
+    ) -> None:
+        self.clock = clock or CloudClock()
+        self.policy = policy
+        self.requests = 0
+        self._counting = threading.Lock()
+        self._timeout_s = timeout_s
+        self._max_bytes = max_bytes
+        self._under_way = asyncio.Semaphore(concurrency)
+        self._client = httpx2.AsyncClient(
+            verify=(tls or Tls()).context(),
+            timeout=httpx2.Timeout(timeout_s),
+            limits=httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
+            headers={"User-Agent": user_agent, "Accept": "application/json"},
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+    def count(self) -> None:
+        """Count a request; from any thread (Keystone's tokens are fetched in others)."""
+        with self._counting:
+            self.requests += 1
+
+    async def get(
+        self,
+        url: str,
+        decoder: msgspec.json.Decoder[T],
+        *,
+        service: str,
+        headers: Mapping[str, str] | None = None,
+        params: Sequence[tuple[str, str]] = (),
+        accept: frozenset[int] = frozenset({200}),
+        note_clock: bool = False,
+    ) -> T:
+        """Ask for a document, again where that may help, and return it decoded.
+
+        *service* is the name used in messages. Raises :class:`StatusError` for a status that is not
+        in *accept*, :class:`UnreachableError` when no answer comes, and
+        :class:`MalformedAnswerError` when what comes is not what the API documents.
+        """
+        question = _Question(url, service, headers, params, accept, note_clock)
+        attempt = 0
+        while True:
+            try:
+                return await self._attempt(question, decoder)
+            except _PassingError as passing:
+                if attempt >= self.policy.retries:
+                    raise passing.final from passing
+                wait_s = pause(self.policy, attempt, passing.asked_s)
+                LOG.debug("%s; attempt %d again in %.1f s", passing.final, attempt + 1, wait_s)
+            attempt += 1
+            await asyncio.sleep(wait_s)
+
+    async def _attempt(self, question: _Question, decoder: msgspec.json.Decoder[T]) -> T:
+        async with self._under_way:
+            before = self.clock.local()
+            answer = await self._send(question)
+            after = self.clock.local()
+        if question.note_clock:
+            self.clock.note(answer.headers, before, after)
+        if answer.status not in question.accept:
+            raise _refusal(question, answer, after)
+        try:
+            return decoder.decode(answer.body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            final = MalformedAnswerError(
+                f"{question.service} answered GET {question.path} with something else than the API"
+                f" documents: {one_line(str(error))}",
+                hint="see whether the endpoint in the catalog is that of the service",
+            )
+            # Well-formed JSON of the wrong shape will not get better; a document cut short may.
+            if isinstance(error, msgspec.ValidationError):
+                raise final from error
+            raise _PassingError(final) from error
+
+    async def _send(self, question: _Question) -> _Answer:
+        self.count()
+        asked = f"{question.service} {{}} GET {question.path}"
+        try:
+            async with (
+                asyncio.timeout(self._timeout_s),
+                self._client.stream(
+                    "GET", question.url, headers=question.headers, params=list(question.params) or None
+                ) as response,
+            ):
+                body = await self._read(response, question)
+                return _Answer(response.status_code, response.headers, body)
+        except (TimeoutError, httpx2.TimeoutException) as error:
+            final = UnreachableError(
+                asked.format("did not answer") + f" within {self._timeout_s:g} s",
+                hint="see whether the service is well; the time-out can be configured",
+            )
+            raise _PassingError(final) from error
+        except httpx2.HTTPError as error:
+            # Every transport error: refused, reset, closed half way, TLS, name resolution.
+            final = UnreachableError(
+                asked.format("can't be reached for") + f": {one_line(str(error)) or type(error).__name__}",
+                hint="see whether the endpoint is up and can be reached from here",
+            )
+            if _is_certificate_error(error):
+                raise final from error
+            raise _PassingError(final) from error
+
+    async def _read(self, response: httpx2.Response, question: _Question) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in response.aiter_bytes():
+            size += len(chunk)
+            if size > self._max_bytes:
+                raise MalformedAnswerError(
+                    f"{question.service} answered GET {question.path} with more than {self._max_bytes} bytes",
+                    hint="ask for smaller pages: page_limit",
+                )
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+def _refusal(question: _Question, answer: _Answer, now: datetime) -> Exception:
+    final = StatusError(question.service, "GET", question.path, answer.status, reason_of(answer.body))
+    if answer.status not in PASSING_STATUSES:
+        return final
+    return _PassingError(final, parse_retry_after(answer.headers.get("retry-after"), now))
+
+
+def _is_certificate_error(error: BaseException) -> bool:
+    """Tell whether a certificate did not verify, somewhere in the chain of causes: that does not pass."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return "CERTIFICATE_VERIFY_FAILED" in str(error)
