@@ -68,7 +68,7 @@ def find_oddities(raw: RawFiles, reader: OptionReader) -> Iterator[Finding]:
 def known_options(reader: OptionReader) -> dict[str, dict[str, Known]]:
     """Return every name that may stand in a file, by section: today's, older, and accepted ones."""
     known: dict[str, dict[str, Known]] = {}
-    for section, name, meaning in (*_registered(reader), *_accepted()):
+    for section, name, meaning in (*_registered(reader), *_of_logging(), *_accepted()):
         names = known.setdefault(section, {})
         for spelling in (name, name.replace("_", "-")):
             names.setdefault(spelling, meaning)
@@ -92,7 +92,12 @@ def _accepted() -> Iterator[tuple[str, str, Known]]:
     for plugin in _USUAL_PLUGINS:
         for option in loading.get_auth_plugin_conf_options(plugin):
             yield AUTH, option.dest, Known(AUTH, option.dest)
-    for name in (*_OF_OSLO, *_log_options()):
+    for name in _OF_OSLO:
+        yield DEFAULT, name, Known(DEFAULT, name)
+
+
+def _of_logging() -> Iterator[tuple[str, str, Known]]:
+    for name in _log_options():
         yield DEFAULT, name, Known(DEFAULT, name)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -136,15 +135,13 @@ def read_configuration(
     environ: Mapping[str, str],
     *,
     need: Need = Need.ALL,
-    now: datetime | None = None,
     cwd: Path | None = None,
     etc: Path = _ETC,
 ) -> Configuration:
     """Read the configuration: *overrides* before *environ* before *files*, later files first.
 
     *overrides* are by "option" (of [DEFAULT]) or "group.option", as text or as what the option
-    holds. What *need* does not name may be missing. *now* (default: the local clock) is what a
-    period may not lie after.
+    holds. What *need* does not name may be missing.
 
     Raises ConfigurationError, which names file, section and option, for what can't be used; its
     notes name what is unknown in the files.
@@ -152,7 +149,7 @@ def read_configuration(
     raw = RawFiles(files)
     reader = OptionReader(raw, overrides, environ)
     try:
-        return _configuration(reader, need, now or datetime.now(UTC), cwd or Path.cwd(), etc)
+        return _configuration(reader, need, cwd or Path.cwd(), etc)
     except ConfigurationError as error:
         # What is missing is often there under a misspelt name.
         for finding in find_oddities(raw, reader):
@@ -161,7 +158,7 @@ def read_configuration(
         raise
 
 
-def _configuration(reader: OptionReader, need: Need, now: datetime, cwd: Path, etc: Path) -> Configuration:
+def _configuration(reader: OptionReader, need: Need, cwd: Path, etc: Path) -> Configuration:
     found: list[Finding] = []
 
     def warn(message: str) -> None:
@@ -184,7 +181,7 @@ def _configuration(reader: OptionReader, need: Need, now: datetime, cwd: Path, e
         extractors=_extractors(reader) if Need.RECORDS in need else ("nova",),
         flavor_keys=_flavor_keys(reader),
     )
-    request = _request(reader, now, warn) if Need.RECORDS in need else ExtractRequest()
+    request = _request(reader) if Need.RECORDS in need else ExtractRequest()
     findings = [*find_oddities(reader.raw, reader), *found]
     return Configuration(settings, request, findings, reader.raw.paths, reader.conf)
 
@@ -358,21 +355,14 @@ def _ledger_url(reader: OptionReader, spool_dir: Path) -> str:
     return f"{_ENGINES[engine]}://{rest}"
 
 
-def _request(reader: OptionReader, now: datetime, warn: Any) -> ExtractRequest:
+def _request(reader: OptionReader) -> ExtractRequest:
+    """Return the period that was asked for. Whether it lies in the future the cloud's clock decides."""
     begin_text, end_text = reader.text("extract_from"), reader.text("extract_to")
     begin = read_beginning(begin_text, reader.place("extract_from")) if begin_text else None
     end = read_instant(end_text, reader.place("extract_to")) if end_text else None
-    if begin is not None and begin >= now:
-        raise ConfigurationError(
-            f"{reader.place('extract_from')}: {begin:%Y-%m-%d %H:%M:%S} UTC lies in the future",
-            hint="leave it out to go on from the last run",
-        )
     if begin is not None and end is not None and begin >= end:
         raise ConfigurationError(
             f"extract_from ({begin:%Y-%m-%d %H:%M:%S} UTC) should lie before "
             f"extract_to ({end:%Y-%m-%d %H:%M:%S} UTC)"
         )
-    if end is not None and end > now:
-        warn(f"{reader.place('extract_to')}: {end:%Y-%m-%d %H:%M:%S} UTC lies in the future; now is used")
-        end = None
     return ExtractRequest(begin, end, dry_run=reader.value("dry_run"))

@@ -28,7 +28,7 @@ def set_up_logging(conf: cfg.ConfigOpts, program: str, *, plain: bool) -> None:
     """
     try:
         with quiet_oslo():
-            if plain and not any(conf[name] for name in _DESTINATIONS):
+            if plain and not any(name in conf and conf[name] for name in _DESTINATIONS):
                 _set_up_plain(program, debug=conf.debug)
             else:
                 log.setup(conf, program, __version__)
@@ -36,6 +36,9 @@ def set_up_logging(conf: cfg.ConfigOpts, program: str, *, plain: bool) -> None:
         raise ConfigurationError(
             f"logging can't be set up: {error}", hint="check the log options of [DEFAULT]"
         ) from error
+    for name in _QUIET:
+        # At DEBUG some of them would log requests and answers, and these hold passwords and tokens.
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _set_up_plain(program: str, *, debug: bool) -> None:
@@ -43,6 +46,3 @@ def _set_up_plain(program: str, *, debug: bool) -> None:
     shape = "%(asctime)s %(levelname)s %(name)s: %(message)s" if debug else f"{program}: %(message)s"
     handler.setFormatter(logging.Formatter(shape))
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[handler], force=True)
-    for name in _QUIET:
-        # At DEBUG they would log the bodies of requests, and these hold passwords and tokens.
-        logging.getLogger(name).setLevel(logging.WARNING)

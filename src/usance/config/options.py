@@ -239,7 +239,13 @@ OWN_GROUPS: Final[dict[str, list[cfg.Opt]]] = {
 }
 """The options that have an effect, by group, as the sample shows them."""
 
+OLD_LOG_OPTIONS: Final[list[cfg.Opt]] = [
+    cfg.BoolOpt("watch-log-file", default=False, help="It has no effect any more: oslo.log 8 dropped it."),
+]
+"""Options of the command line of cASO that oslo.log had then."""
+
 ACCEPTED: Final[dict[str, dict[str, str]]] = {
+    DEFAULT: dict.fromkeys(("watch_log_file", "use_eventlog"), "it has no effect; oslo.log dropped it"),
     "logstash": dict.fromkeys(("host", "port"), "the Logstash messenger comes with a later release"),
     "prometheus": dict.fromkeys(
         (

@@ -1,14 +1,10 @@
 """A configuration file of every generation of cASO gives the settings that it means."""
 
-from datetime import UTC, datetime
-
 import pytest
 
 from usance.config.load import read_configuration
 from usance.config.options import ACCEPTED, OWN_GROUPS
 from usance.config.settings import FlavorKeys
-
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 CASO_1 = """\
 [DEFAULT]
@@ -86,7 +82,7 @@ def read(tmp_path):
     def read_text(text, environ=None, **overrides):
         path = tmp_path / "caso.conf"
         path.write_text(text.replace("{mapping}", str(mapping)))
-        return read_configuration([path], overrides, environ or {}, now=NOW, cwd=tmp_path, etc=tmp_path)
+        return read_configuration([path], overrides, environ or {}, cwd=tmp_path, etc=tmp_path)
 
     return read_text
 

@@ -8,8 +8,6 @@ from usance.config.load import Need, find_files, read_configuration
 from usance.model.errors import ConfigurationError
 from usance.model.period import EPOCH
 
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-
 GOOD = """\
 [DEFAULT]
 site_name = TEST-Site
@@ -26,9 +24,7 @@ password = correct horse
 def read(tmp_path, text, environ=None, need=Need.ALL, **overrides):
     path = tmp_path / "caso.conf"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_configuration(
-        [path], overrides, environ or {}, need=need, now=NOW, cwd=tmp_path, etc=tmp_path
-    )
+    return read_configuration([path], overrides, environ or {}, need=need, cwd=tmp_path, etc=tmp_path)
 
 
 def refusal(tmp_path, text, environ=None, **overrides):
@@ -66,7 +62,6 @@ def refusal(tmp_path, text, environ=None, **overrides):
         ("[DEFAULT]\nextractor = novva", ["did you mean nova?"]),
         ("[messenger_ssm]\nrecord_types = clouds", ["names no type of record"]),
         ("[DEFAULT]\nextract_from = last tuesday", ["it is not a time", "2026-11-21"]),
-        ("[DEFAULT]\nextract_from = 2027-01-01", ["lies in the future"]),
         ("[DEFAULT]\nextract_from = 2026-11-02\nextract_to = 2026-11-01", ["should lie before"]),
         ("[keystone_auth]\nauth_section = extractor", ["can't be named [extractor]"]),
     ],
@@ -198,11 +193,11 @@ def test_extract_from_none_is_the_beginning_of_time(tmp_path):
     assert read(tmp_path, GOOD).request.extract_from is None
 
 
-def test_an_end_in_the_future_is_now_with_a_warning(tmp_path):
-    configuration = read(tmp_path, GOOD, extract_to="2027-01-01")
+def test_whether_a_period_lies_in_the_future_is_left_to_the_clock_of_the_cloud(tmp_path):
+    request = read(tmp_path, GOOD, extract_from="2101-01-01", extract_to="2102-01-01").request
 
-    assert configuration.request.extract_to is None
-    assert "lies in the future; now is used" in str(configuration.warnings[0])
+    assert request.extract_from == datetime(2101, 1, 1, tzinfo=UTC)
+    assert request.extract_to == datetime(2102, 1, 1, tzinfo=UTC)
 
 
 def test_offsets_of_a_period_are_respected(tmp_path):

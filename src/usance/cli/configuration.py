@@ -1,0 +1,83 @@
+"""The options that every command shares, and the configuration that they lead to."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from usance.cli.present import OUTPUTS
+from usance.config.load import Configuration, Need, files_of, find_files, read_configuration
+from usance.config.logs import set_up_logging
+
+LOG = logging.getLogger(__name__)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEBUG: Final = "usance.debug"
+"""The key, in click's context, under which stands whether tracebacks are wanted."""
+
+_PATH: Final = click.Path(path_type=Path)
+
+
+def configuration_options(command: F) -> F:
+    """Give a command --config-file, --config-dir and --debug."""
+    command = click.option("--debug", is_flag=True, help="Log everything, and show where errors come from.")(
+        command
+    )
+    command = click.option(
+        "--config-dir", type=_PATH, multiple=True, help="Directory whose *.conf files are read, too."
+    )(command)
+    return click.option(
+        "--config-file",
+        type=_PATH,
+        multiple=True,
+        help="Configuration file, of usance or of any cASO; later ones take precedence. "
+        "Default: usance.conf in ~/.config/usance or /etc/usance, else caso.conf where cASO finds it.",
+    )(command)
+
+
+def examples(*lines: str) -> str:
+    """Return the examples of a command, as click prints them below its options."""
+    # The backspace keeps click from filling the lines that follow into one.
+    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
+
+
+def output_option(command: F) -> F:
+    """Give a command --output."""
+    return click.option(
+        "--output", "-o", type=click.Choice(OUTPUTS), default="table", help="How to print the result."
+    )(command)
+
+
+def configuration_files(program: str, files: Sequence[Path], directories: Sequence[Path]) -> list[Path]:
+    """Return the files to read: those named, else those found, and those of the directories."""
+    named = list(files) or find_files(program, os.environ)
+    return [*named, *(file for directory in directories for file in files_of(directory))]
+
+
+def configure(
+    config_file: Sequence[Path],
+    config_dir: Sequence[Path],
+    *,
+    debug: bool,
+    need: Need,
+    overrides: Mapping[str, Any] | None = None,
+) -> Configuration:
+    """Read the configuration for a command, and send log messages where it says."""
+    click.get_current_context().meta[DEBUG] = debug
+    files = configuration_files("usance", config_file, config_dir)
+    given = dict(overrides or {}) | ({"debug": True} if debug else {})
+    configuration = read_configuration(files, given, os.environ, need=need)
+    set_up_logging(configuration.conf, "usance", plain=True)
+    return configuration
+
+
+def say_warnings(configuration: Configuration) -> None:
+    """Log what is odd about the configuration, one line each."""
+    for finding in configuration.warnings:
+        LOG.warning("%s", finding)

@@ -1,0 +1,155 @@
+"""`usance extract`: observe the cloud, and put the records where their receivers take them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import msgspec
+
+from usance.cli.configuration import configuration_options, configure, examples, output_option, say_warnings
+from usance.cli.present import Columns, as_csv, as_json, print_tables, printable
+from usance.cli.progress import progress_on_terminal
+from usance.cli.projects import only_projects
+from usance.config.load import Need
+from usance.extraction.report import RunReport
+
+
+@click.command(
+    short_help="Observe the cloud, and deliver records.",
+    epilog=examples(
+        "usance extract",
+        "usance extract --dry-run --project demo",
+        "usance extract --from 2026-10-01 --to 2026-11-01T00:00+01:00",
+        "usance extract --from None --output json",
+    ),
+)
+@configuration_options
+@output_option
+@click.option("--from", "begin", metavar="TIME", help="Start of the period; None: the beginning of time.")
+@click.option("--to", "end", metavar="TIME", help="End of the period. Default: now.")
+@click.option(
+    "--project",
+    "projects",
+    multiple=True,
+    help="Only this one: an id, a name, or domain/name. May be given several times.",
+)
+@click.option("--dry-run", is_flag=True, help="Print the records that would go out; deliver nothing.")
+@click.option("--usage", is_flag=True, help="Sum up what each project used this month, too.")
+@click.option("--verify", is_flag=True, help="Compare with what Nova's own usage API says.")
+def extract(
+    *,
+    config_file: Sequence[Path],
+    config_dir: Sequence[Path],
+    debug: bool,
+    output: str,
+    begin: str | None,
+    end: str | None,
+    projects: Sequence[str],
+    dry_run: bool,
+    usage: bool,
+    verify: bool,
+) -> int:
+    """Observe the cloud since the last run, and deliver the accounting records.
+
+    Times are UTC unless they name an offset. Without --from everything since the last run is
+    accounted, and what is still running is reported anew.
+    """
+    overrides = only_projects(projects) | {
+        name: value
+        for name, value in (("extract_from", begin), ("extract_to", end), ("dry_run", dry_run or None))
+        if value is not None
+    }
+    configuration = configure(config_file, config_dir, debug=debug, need=Need.ALL, overrides=overrides)
+    say_warnings(configuration)
+    request = msgspec.structs.replace(configuration.request, verify=verify)
+    from usance.extraction.run import extract as extract_usage  # noqa: PLC0415 - help, status and mistakes do without it
+
+    with progress_on_terminal() as progress:
+        report: RunReport = extract_usage(
+            configuration.settings, request, progress=progress, with_usage=usage
+        )
+    show_report(report, output, dry_run=request.dry_run)
+    return report.exit_status
+
+
+def show_report(report: RunReport, output: str, *, dry_run: bool) -> None:
+    """Print what a run did; of a dry run, the records that would go out."""
+    if output == "json":
+        print(as_json(report))
+    elif output == "csv":
+        print(as_csv(_dry_columns(report) if dry_run else _projects(report)), end="")
+    else:
+        if dry_run:
+            print_records(report)
+        print_tables((_projects(report), _usage(report), _messengers(report), *_sentences(report)))
+
+
+def print_records(report: RunReport) -> None:
+    """Print the records that would go out, as their formats render them, each under its key."""
+    for record in report.dry_records:
+        print(f"# {record.messenger}: {printable(record.key)} of project {printable(record.project_id)}")
+        if record.problem:
+            print(f"# held back: {printable(record.problem)}")
+        print("\n".join(printable(line) for line in record.text.splitlines()), end="\n\n")
+
+
+def _projects(report: RunReport) -> Columns:
+    return Columns(
+        "Projects",
+        ("id", "name", "VO", "observations", "changed", "error"),
+        tuple(
+            (one.project_id, one.name, one.vo, one.observations, one.changed, one.error)
+            for one in report.projects
+        ),
+    )
+
+
+def _usage(report: RunReport) -> Columns:
+    return Columns(
+        "Usage",
+        ("name", "VO", "from (UTC)", "to (UTC)", "servers", "wall s", "suspended s", "vCPU s", "inferred s"),
+        tuple(
+            (
+                one.name,
+                one.vo,
+                f"{one.period.start:%Y-%m-%d %H:%M:%S}",
+                f"{one.period.end:%Y-%m-%d %H:%M:%S}",
+                one.servers,
+                one.usage.wall_s,
+                one.usage.suspended_s,
+                one.usage.vcpu_s,
+                one.usage.inferred_s,
+            )
+            for one in report.usage
+        ),
+    )
+
+
+def _messengers(report: RunReport) -> Columns:
+    return Columns(
+        "Messengers",
+        ("messenger", "records", "messages", "held back", "delivered", "pending", "error"),
+        tuple(
+            (one.name, one.records, one.messages, one.quarantined, one.delivered, one.pending, one.error)
+            for one in report.messengers
+        ),
+    )
+
+
+def _dry_columns(report: RunReport) -> Columns:
+    return Columns(
+        "Records",
+        ("messenger", "project", "record", "problem"),
+        tuple((one.messenger, one.project_id, one.key, one.problem) for one in report.dry_records),
+    )
+
+
+def _sentences(report: RunReport) -> tuple[Columns, ...]:
+    kinds = (
+        ("Not accounted", report.refused),
+        ("Differences from Nova's usage API", report.differences),
+        ("Warnings", report.warnings),
+    )
+    return tuple(Columns(title, ("",), tuple((one,) for one in lines)) for title, lines in kinds)

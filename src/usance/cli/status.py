@@ -1,0 +1,123 @@
+"""`usance status`: how far each source has looked, what is still to be delivered, what is held back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from usance.cli.configuration import configuration_options, configure, examples, output_option
+from usance.cli.present import Columns, show
+from usance.config.load import Need
+from usance.ledger.engine import Store
+from usance.ledger.migrating import stored_version
+from usance.ledger.naming import names
+from usance.ledger.schema import SCHEMA_VERSION
+from usance.ledger.status import status as read_status
+from usance.ledger.values import MessengerStatus, QuarantinedRecord, SourceStatus, Status
+from usance.model.errors import LedgerError
+
+_PROJECT = "project"  # the kind under which the ledger keeps the names of projects
+
+
+@click.command(
+    short_help="Show what was observed, waits, or failed.",
+    epilog=examples("usance status", "usance status --output json"),
+)
+@configuration_options
+@output_option
+def status(*, config_file: Sequence[Path], config_dir: Sequence[Path], debug: bool, output: str) -> int:
+    """Show how far each project was observed, what is to be delivered, and what is held back.
+
+    Reads the ledger only. Exit status 1 if a project could not be observed, if messages wait or
+    were refused, or if records are held back.
+    """
+    configuration = configure(config_file, config_dir, debug=debug, need=Need.NOTHING)
+    found, project_names = _read(configuration.settings.ledger_url)
+    show(output, found, _tables(found, project_names))
+    return 1 if needs_attention(found) else 0
+
+
+def needs_attention(found: Status) -> bool:
+    """Say whether something is not as it should be."""
+    return bool(
+        found.quarantined
+        or any(one.error for one in found.sources)
+        or any(one.pending or one.dead for one in found.messengers)
+    )
+
+
+def _read(url: str) -> tuple[Status, dict[str, str]]:
+    with closing(Store(url, create=False)) as store, store.read() as connection:
+        version = stored_version(connection)
+        if version != SCHEMA_VERSION:
+            raise LedgerError(
+                f"the ledger {store.place} has the schema {version or 'of nothing'}, not {SCHEMA_VERSION}",
+                hint="usance db upgrade",
+            )
+        found = read_status(connection)
+        ids = {one.project_id for one in found.sources} | {one.project_id for one in found.quarantined}
+        return found, names(connection, _PROJECT, sorted(ids))
+
+
+def _tables(found: Status, project_names: dict[str, str]) -> list[Columns]:
+    return [
+        Columns(
+            "Observed",
+            ("project", "name", "cloud", "source", "up to (UTC)", "last good run", "failing since", "error"),
+            tuple(_source_row(one, project_names) for one in found.sources),
+        ),
+        Columns(
+            "Messages",
+            ("messenger", "pending", "delivered", "superseded", "refused", "oldest pending", "reason"),
+            tuple(_messenger_row(one) for one in found.messengers),
+        ),
+        Columns(
+            "Records held back",
+            ("project", "name", "messenger", "record", "since", "reason"),
+            tuple(_quarantine_row(one, project_names) for one in found.quarantined),
+        ),
+    ]
+
+
+def _source_row(one: SourceStatus, project_names: dict[str, str]) -> tuple[str | int | None, ...]:
+    return (
+        one.project_id,
+        project_names.get(one.project_id),
+        one.cloud_id,
+        one.source,
+        _time(one.watermark) or "never",
+        _time(one.succeeded_at) or "never",
+        _time(one.failing_since),
+        one.error,
+    )
+
+
+def _messenger_row(one: MessengerStatus) -> tuple[str | int | None, ...]:
+    return (
+        one.messenger,
+        one.pending,
+        one.delivered,
+        one.superseded,
+        one.dead,
+        _time(one.oldest_pending),
+        one.last_reason,
+    )
+
+
+def _quarantine_row(one: QuarantinedRecord, project_names: dict[str, str]) -> tuple[str | int | None, ...]:
+    return (
+        one.project_id,
+        project_names.get(one.project_id),
+        one.messenger,
+        one.quarantine.record.key,
+        _time(one.since),
+        one.quarantine.reason,
+    )
+
+
+def _time(instant: datetime | None) -> str | None:
+    return None if instant is None else f"{instant:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,57 @@
+"""`caso-projects`: which projects are accounted, and under which VO."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+
+import click
+
+from usance.cli.ending import run_to_end
+from usance.cli.present import printable
+from usance.cloud.access import open_cloud
+from usance.cloud.projects import Selection
+from usance.config.load import Need
+from usance.config.settings import Settings
+from usance.legacy.caso_line import configure_caso, parse_line, wants_debug
+
+PROGRAM = "caso-projects"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and end the process with its exit status."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Print a line for each project with a VO, and on standard error one for each without.
+
+    The lines are those of cASO 5, without the stray quote that they begin with there. Exit status
+    1 if a project can't be found or has no VO: its usage would not be accounted.
+    """
+
+    def body() -> int:
+        configuration = configure_caso(PROGRAM, parse_line(PROGRAM, arguments), Need.CLOUD)
+        return _print(asyncio.run(_select(configuration.settings)))
+
+    return run_to_end(PROGRAM, body, debug=lambda: wants_debug(arguments))
+
+
+async def _select(settings: Settings) -> Selection:
+    async with open_cloud(settings.cloud) as cloud:
+        return await cloud.select_projects(settings.projects)
+
+
+def _print(selection: Selection) -> int:
+    troubled = bool(selection.refused)
+    for one in selection.projects:
+        name = printable(one.name)
+        if one.vo is None:
+            troubled = True
+            click.echo(f"{one.id} ({name}) is mapped to no VO", err=True)
+        else:
+            click.echo(f"{one.id} ({name}) mapped to VO '{printable(one.vo)}'")
+    for wanted, reason in selection.refused:
+        click.echo(f"{PROGRAM}: {printable(wanted)}: {printable(str(reason))}", err=True)
+    return 1 if troubled else 0
