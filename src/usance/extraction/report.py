@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -67,6 +68,22 @@ class RunReport(msgspec.Struct, frozen=True):
     differences: tuple[str, ...] = ()  # of --verify: one sentence each
     requests: int = 0  # made to the cloud
     elapsed_s: int = 0
+
+    def with_messengers(self, results: Iterable[MessengerResult]) -> RunReport:
+        """Return the report with what became of the records."""
+        return msgspec.structs.replace(self, messengers=tuple(results))
+
+    def with_dry_records(self, records: Iterable[DryRecord]) -> RunReport:
+        """Return the report with the records that would go out."""
+        return msgspec.structs.replace(self, dry_records=tuple(records))
+
+    def with_usage(self, usage: Iterable[ProjectUsage]) -> RunReport:
+        """Return the report with what was used."""
+        return msgspec.structs.replace(self, usage=tuple(usage))
+
+    def lasted(self, seconds: float) -> RunReport:
+        """Return the report with how long the run took."""
+        return msgspec.structs.replace(self, elapsed_s=round(seconds))
 
     @property
     def exit_status(self) -> int:

@@ -7,6 +7,7 @@ write the same database meanwhile.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -17,6 +18,7 @@ from usance.ledger import delivering, migrating, naming, reading, schema, status
 from usance.ledger.engine import Store, bulk_insert
 from usance.ledger.locking import lock_project
 from usance.ledger.observing import observe
+from usance.ledger.rehearsal import rehearsal_of
 from usance.ledger.staging import Outbox, quarantined
 from usance.ledger.values import (
     Changed,
@@ -67,6 +69,13 @@ class Ledger:
             store.close()
             raise
         return cls(store, tolerance=tolerance)
+
+    @classmethod
+    @contextmanager
+    def rehearse(cls, url: str, *, tolerance: timedelta = TOLERANCE) -> Iterator[Self]:
+        """Open a ledger that begins as the one at the URL is now, and forgets everything in the end."""
+        with rehearsal_of(url) as store:
+            yield cls(store, tolerance=tolerance)
 
     @staticmethod
     def upgrade(url: str) -> None:

@@ -1,0 +1,116 @@
+"""The second part of a run: stage what every messenger should be told, and deliver it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from usance.cloud.projects import Project
+from usance.config.settings import ExtractRequest, Settings
+from usance.extraction.naming import IMAGE_URI, USER
+from usance.extraction.report import DryRecord, MessengerResult
+from usance.ledger.ledger import Ledger
+from usance.messengers.messenger import Messenger
+from usance.messengers.outbox import StageResult, deliver, records_that_would_go, stage
+from usance.model.period import EPOCH
+from usance.records.cloud import CloudContext
+
+
+class LedgerNames(Mapping[str, str]):
+    """The names that the ledger keeps of one kind, read as they are asked for.
+
+    Names of what is not known are remembered as absent, so each is asked for once.
+    """
+
+    def __init__(self, ledger: Ledger, kind: str) -> None:
+        self._ledger = ledger
+        self._kind = kind
+        self._read: dict[str, str | None] = {}
+
+    def __getitem__(self, key: str) -> str:
+        if key not in self._read:
+            self._read[key] = self._ledger.names(self._kind, [key]).get(key)
+        name = self._read[key]
+        if not name:
+            raise KeyError(key)
+        return name
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for key, name in self._read.items() if name)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Publisher:
+    """Stages and delivers; each messenger's failure is its own."""
+
+    def __init__(self, ledger: Ledger, settings: Settings, request: ExtractRequest, until: datetime) -> None:
+        self._ledger = ledger
+        self._settings = settings
+        self._cloud_id = settings.cloud.cloud_id
+        self._until = until
+        # From the beginning of time means: look at everything. What was told stays told.
+        self._since = None if request.extract_from == EPOCH else request.extract_from
+        self._users = LedgerNames(ledger, USER)
+        self._images = LedgerNames(ledger, IMAGE_URI)
+
+    def stage(self, project: Project, messenger: Messenger, now: datetime) -> StageResult:
+        """Stage what one messenger should be told of one project. *now* is the local clock's."""
+        return stage(
+            self._ledger,
+            project.id,
+            self._cloud_id,
+            messenger,
+            self._context(project),
+            until=self._until,
+            since=self._since,
+            now=now,
+        )
+
+    def would_stage(self, project: Project, messenger: Messenger) -> Iterator[DryRecord]:
+        """Yield the records that would be staged or held back, and write nothing."""
+        rendered = records_that_would_go(
+            self._ledger,
+            project.id,
+            self._cloud_id,
+            messenger,
+            self._context(project),
+            until=self._until,
+            since=self._since,
+        )
+        for one in rendered:
+            yield DryRecord(
+                messenger=messenger.name,
+                project_id=project.id,
+                key=one.record.key,
+                text=one.text,
+                problem="; ".join(str(finding) for finding in one.findings) or None,
+            )
+
+    def deliver(self, messenger: Messenger, staged: Sequence[StageResult], now: datetime) -> MessengerResult:
+        """Deliver what waits for one messenger, of this run and of earlier ones."""
+        delivery = deliver(self._ledger, messenger, now=now)
+        counts = {one.messenger: one for one in self._ledger.status().messengers}
+        state = counts.get(messenger.name)
+        return MessengerResult(
+            name=messenger.name,
+            records=sum(one.records for one in staged),
+            messages=sum(one.messages for one in staged),
+            quarantined=sum(one.quarantined for one in staged),
+            delivered=delivery.delivered,
+            pending=state.pending if state is not None else 0,
+            error=delivery.reason,
+        )
+
+    def _context(self, project: Project) -> CloudContext:
+        records = self._settings.records
+        return CloudContext(
+            site_name=records.site_name,
+            service_name=records.service_name,
+            fqan=project.vo,
+            suspended_states=records.suspended_states,
+            counted_whole_until=self._ledger.baseline(project.id, self._cloud_id),
+            user_names=self._users,
+            image_uris=self._images,
+        )

@@ -1,0 +1,212 @@
+"""One extraction: observe the cloud, stage the records, deliver the messages.
+
+Each part may be cut off anywhere. What was observed is kept with the watermark that says how far
+it goes; what was staged waits in the outbox until its messenger took it. So the next run completes
+what this one could not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from usance.cloud.access import Cloud, open_cloud
+from usance.cloud.projects import Project, Selection
+from usance.config.settings import ExtractRequest, Settings
+from usance.extraction.addresses import observe_addresses
+from usance.extraction.executor import LedgerThread
+from usance.extraction.lock import run_lock
+from usance.extraction.naming import remember_images, remember_projects, remember_users
+from usance.extraction.observing import Observer, Outcome, Step
+from usance.extraction.publishing import Publisher
+from usance.extraction.report import MessengerResult, ProjectResult, RunReport
+from usance.extraction.summary import project_usage
+from usance.extraction.verifying import differences
+from usance.ledger.ledger import Ledger
+from usance.messengers.messenger import Messenger
+from usance.messengers.outbox import StageResult
+from usance.messengers.registry import find_messengers
+from usance.model.errors import ConfigurationError
+from usance.model.period import SECOND, Period, floor_second, month_start
+from usance.sources.nova import NovaSource
+from usance.sources.source import Source
+
+KEYSTONE = "keystone"
+"""The name under which the ledger keeps why a configured project could not be had."""
+
+
+def extract(
+    settings: Settings, request: ExtractRequest, *, progress: Step | None = None, with_usage: bool = False
+) -> RunReport:
+    """Run one extraction and say what it did; *with_usage* also sums up the current month.
+
+    Raises ConfigurationError for what makes a run impossible, LockHeldError if another one is
+    under way, AuthenticationError and other errors of the cloud's if it can't be entered at all,
+    and LedgerError if the ledger can't be used. What concerns one project or one messenger only
+    is in the report.
+    """
+    started = time.monotonic()
+    messengers = find_messengers(settings.messengers)
+    with (
+        run_lock(settings.lock_dir, timeout_s=settings.lock_timeout_s),
+        _ledger(settings, rehearse=request.dry_run) as ledger,
+    ):
+        run = _Run(settings, request, ledger, messengers, progress or _silent)
+        report = asyncio.run(run.all(with_usage=with_usage))
+    return report.lasted(time.monotonic() - started)
+
+
+@contextmanager
+def _ledger(settings: Settings, *, rehearse: bool) -> Iterator[Ledger]:
+    tolerance = timedelta(seconds=settings.cloud.tolerance_s)
+    opened = Ledger.rehearse if rehearse else Ledger.open
+    with opened(settings.ledger_url, tolerance=tolerance) as ledger:
+        yield ledger
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Show no progress."""
+
+
+class _Run:
+    """One extraction under way."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        request: ExtractRequest,
+        ledger: Ledger,
+        messengers: Sequence[Messenger],
+        step: Step,
+    ) -> None:
+        self._settings = settings
+        self._request = request
+        self._ledger = ledger
+        self._messengers = messengers
+        self._step = step
+        self._cloud_id = settings.cloud.cloud_id
+
+    async def all(self, *, with_usage: bool) -> RunReport:
+        """Do all parts of the run."""
+        thread = LedgerThread(self._ledger)
+        try:
+            async with open_cloud(self._settings.cloud) as cloud:
+                return await self._in(cloud, thread, with_usage=with_usage)
+        finally:
+            thread.close()
+
+    async def _in(self, cloud: Cloud, thread: LedgerThread, *, with_usage: bool) -> RunReport:
+        selection = await cloud.select_projects(self._settings.projects)
+        if not selection.projects and not selection.refused:
+            raise ConfigurationError(
+                "no project is selected",
+                hint="name projects (projects = ...), or tag them in Keystone (caso_tag)",
+            )
+        await thread(self._note_refused, selection, cloud.clock.local())
+        # Read after the first answers: by now it is known how far the cloud's clock is off.
+        now = cloud.clock.now()
+        until, warnings = _end_of_period(self._request, now)
+        await remember_projects(thread, selection.projects, now)
+        observer = Observer(thread, cloud, self._source(cloud), self._settings)
+        outcomes = await observer.observe(selection.projects, self._request, self._step)
+        observed = [one for one in selection.projects if outcomes[one.id].error is None]
+        warnings += await observe_addresses(thread, cloud, observed)
+        await remember_users(thread, cloud, observer.mentioned.users, now)
+        warnings += await remember_images(thread, cloud, observed, observer.mentioned, now)
+        found: list[str] = []
+        if self._request.verify:
+            found = [one async for one in differences(thread, cloud, observed, _month_of(until))]
+        report = RunReport(
+            until=until,
+            projects=tuple(_result(one, outcomes[one.id]) for one in selection.projects),
+            refused=tuple(f"{what}: {reason}" for what, reason in selection.refused),
+            warnings=tuple(warnings),
+            differences=tuple(found),
+            requests=cloud.client.requests,
+        )
+        return await thread(self._publish, report, observed, with_usage=with_usage)
+
+    def _source(self, cloud: Cloud) -> Source:
+        return NovaSource(cloud, self._settings.flavor_keys)
+
+    def _note_refused(self, selection: Selection, at: datetime) -> None:
+        """Keep why configured projects could not be had, and forget it of those that could."""
+        refused = {what: str(reason) for what, reason in selection.refused}
+        for what, reason in refused.items():
+            self._ledger.note_attempt(what, self._cloud_id, KEYSTONE, at=at, error=reason)
+        for trouble in self._ledger.troubles():
+            mine = trouble.source == KEYSTONE and trouble.cloud_id == self._cloud_id
+            if mine and trouble.project_id not in refused:
+                self._ledger.note_attempt(trouble.project_id, self._cloud_id, KEYSTONE, at=at, error=None)
+
+    def _publish(self, report: RunReport, observed: Sequence[Project], *, with_usage: bool) -> RunReport:
+        """Stage and deliver; of a dry run, only say what would be staged."""
+        publisher = Publisher(self._ledger, self._settings, self._request, report.until)
+        if self._request.dry_run:
+            dry = [
+                record
+                for messenger in self._messengers
+                for project in observed
+                for record in publisher.would_stage(project, messenger)
+            ]
+            report = report.with_dry_records(dry)
+        else:
+            results = [self._serve(publisher, messenger, observed) for messenger in self._messengers]
+            report = report.with_messengers(results)
+        if with_usage:
+            period = _month_of(report.until)
+            suspended = self._settings.records.suspended_states
+            report = report.with_usage(
+                project_usage(self._ledger, observed, self._cloud_id, period, suspended)
+            )
+        return report
+
+    def _serve(
+        self, publisher: Publisher, messenger: Messenger, observed: Sequence[Project]
+    ) -> MessengerResult:
+        staged: list[StageResult] = []
+        for done, project in enumerate(observed):
+            self._step(f"records for {messenger.name}", done, len(observed))
+            staged.append(publisher.stage(project, messenger, datetime.now(UTC)))
+        return publisher.deliver(messenger, staged, datetime.now(UTC))
+
+
+def _month_of(until: datetime) -> Period:
+    """Return the month that an instant ends or lies in, up to the instant."""
+    return Period(month_start(until - SECOND), until)
+
+
+def _result(project: Project, outcome: Outcome) -> ProjectResult:
+    return ProjectResult(
+        project_id=project.id,
+        name=project.name,
+        vo=project.vo,
+        error=outcome.error,
+        observations=outcome.observations,
+        changed=outcome.changed,
+    )
+
+
+def _end_of_period(request: ExtractRequest, now: datetime) -> tuple[datetime, list[str]]:
+    """Return up to when is counted, in whole seconds of the cloud's clock, and what to warn of."""
+    now = floor_second(now)
+    if request.extract_to is None:
+        return _after(request.extract_from, now), []
+    until = floor_second(request.extract_to)
+    if until > now:
+        return _after(request.extract_from, now), [
+            f"the end of the period, {until.isoformat()}, is in the future: now ({now.isoformat()}) is taken"
+        ]
+    return _after(request.extract_from, until), []
+
+
+def _after(begin: datetime | None, end: datetime) -> datetime:
+    if begin is not None and begin >= end:
+        raise ConfigurationError(
+            f"the period would begin ({begin.isoformat()}) when or after it ends ({end.isoformat()})",
+            hint="see --extract-from and --extract-to, and the cloud's clock",
+        )
+    return end
