@@ -28,13 +28,18 @@ def due_records(
     up to an earlier one: the receiver counts on cumulative figures, and a change would be lost.
     """
     timeline = changed.timeline
-    until = max([until, *(_covered_until(one) for one in staged.values())])
+    until = counted_until(staged, until)
     first = _first_month(changed, staged, since, waiting)
     for record in cloud_records(timeline, until, context, first_month=first):
         if _is_news(record, staged.get(record.key)):
             yield record
     if changed.changed_from is not None:
         yield from _withdrawals(timeline, staged, until, context)
+
+
+def counted_until(staged: Mapping[str, StagedRecord], until: datetime) -> datetime:
+    """Return up to when a server is to be counted: *until*, or what was stated before if that is later."""
+    return max([until, *(_covered_until(one) for one in staged.values())])
 
 
 def _first_month(

@@ -125,6 +125,11 @@ def key_month(key: str) -> datetime:
     return datetime.strptime(f"{key.rpartition('/')[2]}+0000", "%Y-%m%z")
 
 
+def key_server_id(key: str) -> str:
+    """Return the id of the server that a record key names."""
+    return key.partition("/")[2].rpartition("/")[0]
+
+
 def cloud_records(
     timeline: Timeline,
     until: datetime,
