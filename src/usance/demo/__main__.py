@@ -42,6 +42,9 @@ def _instant(text: str | None) -> datetime | None:
     "--actions", default=12, show_default=True, help="About how many actions a server sees at most."
 )
 @click.option("--deleted", default=0.4, show_default=True, help="The share of servers that are deleted.")
+@click.option(
+    "--late", default=0, help="Stop so many servers of each project in the last hour, and do nothing else."
+)
 @click.option("--microversion", default="2.96", show_default=True, help="Nova's newest.")
 @click.option("--hostile", is_flag=True, help="Names, rows and properties that are meant to break things.")
 @click.option("--port-file", default=None, type=click.Path(path_type=Path), help="Write the port there.")
@@ -65,6 +68,7 @@ def main(
     end: str | None,
     actions: int,
     deleted: float,
+    late: int,
     microversion: str,
     hostile: bool,
     port_file: Path | None,
@@ -82,6 +86,7 @@ def main(
         actions=actions,
         deleted=deleted,
         hostile=hostile,
+        late=late,
     )
     major, _, minor = microversion.partition(".")
     options = CloudOptions(page_cap=page_cap, max_microversion=(int(major), int(minor)))

@@ -18,7 +18,8 @@ from usance.demo.site import Flavor, Project, Site, standard_site
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND: Final = 1_000_000
 _MINUTE: Final = 60 * _SECOND
-_DAY: Final = 86400 * _SECOND
+_HOUR: Final = 3600 * _SECOND
+_DAY: Final = 24 * _HOUR
 
 
 def microseconds(instant: datetime) -> int:
@@ -67,12 +68,12 @@ class WrittenHistory:
 class SeededHistory:
     """A random history that is the same for the same arguments.
 
-    *begin* and *end* (aware) bound everything that happens, but deletions and purges may be
-    asked for after the end by nothing: what is not deleted by *end* lives on. *actions* is about
-    how many actions a server sees at most; *deleted* the share of servers that are deleted by
-    *end*. With *undated*, states also change without an action; with *purged*, the rows of deleted
-    servers are archived this long after the deletion; with *hostile*, names, rows, projects and
-    flavors are what a malicious user or a broken database makes of them.
+    Everything happens between *begin* and *end* (aware); only purges come later. *actions* is how
+    many actions a server sees at most, *deleted* about the share of servers that are deleted by
+    *end*. With *undated*, states also change without an action; with *purged*, the row of a deleted
+    server is archived so long after its deletion; with *hostile*, names, rows, projects and flavors
+    are what a malicious user or a broken database makes of them. With *late*, nothing happens in the
+    last hour but that exactly so many servers of each project (as far as it has them) are stopped.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class SeededHistory:
         undated: bool = False,
         purged: timedelta | None = None,
         hostile: bool = False,
+        late: int = 0,
         site: Site | None = None,
     ) -> None:
         self.site = site or standard_site(seed, projects, hostile=hostile)
@@ -96,6 +98,8 @@ class SeededHistory:
         self._begin_us, self._end_us = microseconds(begin), microseconds(end)
         self._actions, self._deleted = actions, deleted
         self._undated, self._hostile = undated, hostile
+        self._late = late
+        self._quiet_us = self._end_us - _HOUR if late else self._end_us
         self._purged_us = None if purged is None else purged // timedelta(microseconds=1)
         # Only what the site has is drawn; hostile flavors come with a hostile site.
         self._users = tuple(user.id for user in self.site.users if not user.password)
@@ -132,15 +136,18 @@ class SeededHistory:
         draw = random.random
         flavors = self.site.flavors
         image_id = self._images[int(draw() * len(self._images))]
-        created_us = self._begin_us + int(draw() * (self._end_us - self._begin_us))
+        created_us = self._begin_us + int(draw() * (self._quiet_us - self._begin_us - _MINUTE))
         writer = LifeWriter(created_us, flavors[int(draw() * len(flavors))], image_id)
-        play = _Play(random, writer, self._end_us, flavors, self._images)
-        play.build()
-        ends = draw() < self._deleted
-        play.live(int(draw() * (self._actions + 1)), undated=self._undated)
+        play = _Play(random, writer, self._quiet_us, flavors, self._images)
         half = False
-        if ends:
-            half = play.end()
+        if number // len(self.site.projects) < self._late:
+            play.build(may_fail=False)
+            play.stop_late(self._end_us)
+        else:
+            play.build()
+            ends = draw() < self._deleted
+            play.live(int(draw() * (self._actions + 1)), undated=self._undated)
+            half = ends and play.end()
         purged_us = NEVER
         if self._purged_us is not None and writer.deleted_us != NEVER:
             purged_us = writer.deleted_us + self._purged_us
@@ -249,10 +256,17 @@ class _Play:
         """Let time pass until the next action: mostly hours or days, now and then seconds."""
         self._now_us += int(_SECOND * 2 + 12 * _DAY * self._draw() ** 5)
 
-    def build(self) -> None:
+    def build(self, *, may_fail: bool = True) -> None:
+        """Create the server; now and then that fails."""
         begin_us = self._now_us
         self._now_us += self._lasting()
-        self._writer.act("create", begin_us, self._now_us, failed=self._draw() < 0.04)
+        failed = self._draw() < 0.04 and may_fail
+        self._writer.act("create", begin_us, self._now_us, failed=failed)
+
+    def stop_late(self, end_us: int) -> None:
+        """Stop the server within the last hour, the only thing that ever happens to it."""
+        begin_us = self._end_us + int(self._draw() * (end_us - self._end_us - _MINUTE))
+        self._writer.act("stop", begin_us, begin_us + self._lasting())
 
     def live(self, actions: int, *, undated: bool) -> None:
         """Do up to so many things to the server, as long as there is time."""

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from usance.demo.history import History
-from usance.demo.life import NEVER
 
 _SECOND = 1_000_000
 _NUMBER_BITS = 24
@@ -55,7 +54,11 @@ class Index:
             project: array("l", sorted(numbers, key=self._rank.__getitem__))
             for project, numbers in by_project.items()
         }
-        self._masks: dict[tuple[int, int], bytes] = {}
+        # When each row changed last, in seconds, as of an instant that moves on with the clock; and the
+        # place of the first change that is not in it yet.
+        self._last = array("l", bytes(self._order.itemsize * size))
+        self._as_of_s = 0
+        self._place = 0
 
     def is_visible(self, number: int, now_us: int) -> bool:
         """Say whether Nova has a row of this server at an instant, deleted or not."""
@@ -77,42 +80,40 @@ class Index:
             start = bisect_left(order, self._rank[after] + 1, key=self._rank.__getitem__)
         created, deleted, purged = self._created, self._deleted, self._purged
         wanted = selection.deleted
-        mask = None
-        if selection.changed_since_s is not None:
-            mask = self._changed(selection.changed_since_s, now_us)
+        since_s = selection.changed_since_s
+        last = self._last
+        fresh: set[int] = set()
+        if since_s is not None:
+            fresh = self._advance(now_us)
+            if now_us // _SECOND < since_s:
+                return
         for position in range(start, len(order)):
             number = order[position]
             if created[number] > now_us or purged[number] <= now_us:
                 continue
             if wanted is not None and (deleted[number] <= now_us) is not wanted:
                 continue
-            if mask is None or mask[number]:
+            if since_s is None or last[number] >= since_s or number in fresh:
                 yield number
 
-    def _changed(self, since_s: int, now_us: int) -> bytes:
-        """Return a byte for each server: whether its row changed since then, as of now."""
-        key = (since_s, now_us)
-        found = self._masks.get(key)
-        if found is None:
-            found = self._make_mask(since_s, now_us)
-            while len(self._masks) >= 8:
-                del self._masks[next(iter(self._masks))]
-            self._masks[key] = found
-        return found
-
-    def _make_mask(self, since_s: int, now_us: int) -> bytes:
-        mask = bytearray(len(self._created))
+    def _advance(self, now_us: int) -> set[int]:
+        """Bring the last changes up to an instant: the second that is not over yet is returned instead."""
         now_s = now_us // _SECOND
-        first = bisect_left(self._changes, max(since_s, 0) << _NUMBER_BITS)
-        last = bisect_left(self._changes, min(now_s, NEVER // _SECOND) << _NUMBER_BITS)
-        for packed in self._changes[first:last]:
-            mask[packed & _NUMBER_MASK] = 1
-        # What falls into the second that is not over yet is compared by the microsecond.
-        over = bisect_left(self._changes, (now_s + 1) << _NUMBER_BITS)
-        for packed in self._changes[last:over]:
-            number = packed & _NUMBER_MASK
-            if now_s >= since_s and any(
-                now_s * _SECOND <= change <= now_us for change in self._history.life(number).changes
-            ):
-                mask[number] = 1
-        return bytes(mask)
+        changes, last, place = self._changes, self._last, self._place
+        if now_s < self._as_of_s:
+            # The clock was set back: begin anew.
+            last[:] = array("l", bytes(last.itemsize * len(last)))
+            place = 0
+        end = bisect_left(changes, now_s << _NUMBER_BITS, place)
+        for position in range(place, end):
+            packed = changes[position]
+            last[packed & _NUMBER_MASK] = packed >> _NUMBER_BITS
+        self._place, self._as_of_s = end, now_s
+        over = bisect_left(changes, (now_s + 1) << _NUMBER_BITS, end)
+        # What falls into the present second is compared by the microsecond.
+        present = {changes[position] & _NUMBER_MASK for position in range(end, over)}
+        return {
+            number
+            for number in present
+            if any(now_s * _SECOND <= change <= now_us for change in self._history.life(number).changes)
+        }

@@ -46,7 +46,8 @@ class Rows:
             del self._cache[key]
         life = self._history.life(number)
         view = life.at(now_us)
-        body = orjson.dumps(server_row(life, view, style))
+        # orjson trims a much larger buffer: a copy gives that back, instead of 100,000 holes in the heap.
+        body = bytes(memoryview(orjson.dumps(server_row(life, view, style))))
         row = Row(body, view.since_us, view.until_us, view.state, view.status)
         self._cache[key] = row
         self._cached_bytes += len(row.body)

@@ -76,10 +76,11 @@ def _stamp(seconds: int) -> str:
         day = _DAYS[days] = _day(days)
     minutes, second = divmod(rest, 60)
     hour, minute = divmod(minutes, 60)
-    return f"{day}T{hour:02d}:{minute:02d}:{second:02d}"
+    return f"{day}T{_TWO[hour]}:{_TWO[minute]}:{_TWO[second]}"
 
 
 _DAYS: dict[int, str] = {}
+_TWO = tuple(f"{number:02d}" for number in range(60))
 _UNIX_DAY_0 = date(1970, 1, 1).toordinal()
 
 

@@ -200,6 +200,30 @@ def test_selection_goes_on_behind_any_of_its_servers():
             assert list(index.select(Selection(project_id), now_us, number)) == everything[place + 1 :]
 
 
+def test_exactly_the_late_servers_change_in_the_last_hour():
+    made = history(servers=150, late=4, deleted=0.5)
+    index = Index(made)
+    since = Selection(None, microseconds(END - timedelta(hours=1)) // 1_000_000, deleted=None)
+
+    changed = [made.life(number) for number in index.select(since, microseconds(END))]
+
+    assert len(changed) == 4 * len(made.site.projects)
+    for project in made.site.projects:
+        assert sum(life.project_id == project.id for life in changed) == 4
+    assert {life.steps[-1].action for life in changed} == {"stop"}
+
+
+def test_index_follows_a_clock_that_goes_forwards_and_back():
+    made = history(servers=120)
+    index = Index(made)
+    since = Selection(None, microseconds(BEGIN + timedelta(days=20)) // 1_000_000, deleted=None)
+
+    for days in (30, 60, 61, 25, 90, 10, 21):
+        now_us = microseconds(BEGIN + timedelta(days=days))
+        found = [made.life(number).id for number in index.select(since, now_us)]
+        assert found == reference(made, since, now_us)
+
+
 def test_values_of_a_life_are_frozen():
     life = history().life(0)
 
