@@ -25,6 +25,7 @@ from usance.sources.nova_api import NovaApi, is_path_safe
 from usance.sources.nova_flavors import FlavorReader
 from usance.sources.nova_observations import NAME, Seen, gone, observations, sighting
 from usance.sources.nova_rows import ActionRow, EventRow, ServerRow
+from usance.sources.nova_states import SOFT_DELETED, state_of
 from usance.sources.source import Memory
 
 LOG = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class _Group(msgspec.Struct):
     scope: TokenScope
     memory: Memory
     begin: datetime
+    end: datetime  # of the last answer so far: a cloud's clock may be set back meanwhile
     again: bool  # the first attempt was doubtful
     listed: dict[str, set[str]] | None  # live ids by project; None where absence tells nothing
 
@@ -119,6 +121,7 @@ class NovaSource:
             scope=scope,
             memory=memory,
             begin=begin,
+            end=begin,
             again=again,
             listed={one.id: set() for one in group} if full and not first else None,
         )
@@ -132,9 +135,14 @@ class NovaSource:
                 async for pair in self._take_absent(current, project, current.listed[project.id]):
                     yield pair
         is_full = full or first
-        end = max(begin, self._cloud.clock.now())
+        end = self._end(current)
         for project in group:
             yield project.id, self._last_batch(project, begin, end, None if is_full else asked, since)
+
+    def _end(self, group: _Group) -> datetime:
+        """Return the cloud's present, never earlier than an instant that this look named before."""
+        group.end = max(group.end, self._cloud.clock.now())
+        return group.end
 
     def _last_batch(
         self,
@@ -170,7 +178,7 @@ class NovaSource:
     async def _take_page(self, group: _Group, rows: Sequence[ServerRow]) -> AsyncIterator[tuple[str, Batch]]:
         """Yield what is new on a page, for each project."""
         own = [row for row in rows if self._owner(group, row) is not None]
-        end = max(group.begin, self._cloud.clock.now())
+        end = self._end(group)
         partial = next((row for row in own if row.is_partial), None)
         if partial is not None:
             raise DoubtfulLookError(
@@ -244,12 +252,14 @@ class NovaSource:
         found = 0
         for some in _sliced(absent):
             rows = await _side_by_side(self._api.server(group.scope, one) for one in some)
-            end = max(group.begin, self._cloud.clock.now())
+            end = self._end(group)
             still_there = [row for row in rows if row is not None]
-            found += len(still_there)
-            if found and (not group.again or found > MOST_FOUND):
+            # A plain listing hides what is soft-deleted, and lives nevertheless.
+            left_out = [row for row in still_there if state_of(row) != SOFT_DELETED]
+            found += len(left_out)
+            if left_out and (not group.again or found > MOST_FOUND):
                 raise DoubtfulLookError(
-                    f"Nova's listing of project {project.name} left out server {still_there[0].id},"
+                    f"Nova's listing of project {project.name} left out server {left_out[0].id},"
                     " which exists",
                     hint="see whether all cells are up; nova-api's log names those that did not answer",
                 )
