@@ -89,7 +89,7 @@ def _source_row(one: SourceStatus, project_names: dict[str, str]) -> tuple[str |
         project_names.get(one.project_id),
         one.cloud_id,
         one.source,
-        _time(one.watermark) or "never",
+        _time(one.watermark),  # not every source keeps one
         _time(one.succeeded_at) or "never",
         _time(one.failing_since),
         one.error,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from importlib.metadata import entry_points
 from typing import Final
 
 import msgspec
@@ -68,7 +67,7 @@ def find_oddities(raw: RawFiles, reader: OptionReader) -> Iterator[Finding]:
 def known_options(reader: OptionReader) -> dict[str, dict[str, Known]]:
     """Return every name that may stand in a file, by section: today's, older, and accepted ones."""
     known: dict[str, dict[str, Known]] = {}
-    for section, name, meaning in (*_registered(reader), *_of_logging(), *_accepted()):
+    for section, name, meaning in (*_registered(reader), *_accepted()):
         names = known.setdefault(section, {})
         for spelling in (name, name.replace("_", "-")):
             names.setdefault(spelling, meaning)
@@ -94,19 +93,6 @@ def _accepted() -> Iterator[tuple[str, str, Known]]:
             yield AUTH, option.dest, Known(AUTH, option.dest)
     for name in _OF_OSLO:
         yield DEFAULT, name, Known(DEFAULT, name)
-
-
-def _of_logging() -> Iterator[tuple[str, str, Known]]:
-    for name in _log_options():
-        yield DEFAULT, name, Known(DEFAULT, name)
-
-
-def _log_options() -> Iterator[str]:
-    for point in entry_points(group="oslo.config.opts", name="oslo.log"):
-        for _, options in point.load()():
-            for option in options:
-                yield option.dest
-                yield from (old.name for old in option.deprecated_opts if old.name)
 
 
 def _is_ours_to_know(section: str, raw: RawFiles) -> bool:

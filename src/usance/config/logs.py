@@ -28,9 +28,13 @@ def set_up_logging(conf: cfg.ConfigOpts, program: str, *, plain: bool) -> None:
     """
     try:
         with quiet_oslo():
-            if plain and not any(name in conf and conf[name] for name in _DESTINATIONS):
+            somewhere = any(name in conf and conf[name] for name in _DESTINATIONS)
+            if plain and not somewhere:
                 _set_up_plain(program, debug=conf.debug)
             else:
+                if not somewhere:
+                    # oslo.log would take standard output, which is for results.
+                    conf.set_override("use_stderr", True)
                 log.setup(conf, program, __version__)
     except (OSError, ValueError, cfg.Error, log.LogConfigError) as error:
         raise ConfigurationError(

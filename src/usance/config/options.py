@@ -7,6 +7,7 @@ an option. What became of options that name nothing here is told by `ACCEPTED`.
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
 from typing import Final
 
 from oslo_config import cfg, types
@@ -297,6 +298,12 @@ EXPECTED: Final[tuple[tuple[type[types.ConfigType], str], ...]] = (
     (types.String, "a word"),
 )
 """What a type of option expects, in words; the first that fits counts."""
+
+
+def log_options() -> list[cfg.Opt]:
+    """Return the options of oslo.log, which all stand in [DEFAULT]."""
+    points = entry_points(group="oslo.config.opts", name="oslo.log")
+    return [option for point in points for _, options in point.load()() for option in options]
 
 
 def expectation(option: cfg.Opt) -> str:

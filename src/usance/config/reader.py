@@ -20,6 +20,7 @@ from usance.config.options import (
     OWN_GROUPS,
     SESSION_OPTIONS,
     expectation,
+    log_options,
 )
 from usance.config.rawfile import RawFiles, suggestion
 from usance.model.errors import ConfigurationError
@@ -41,6 +42,8 @@ class OptionReader:
         self._origin: dict[tuple[str, str], str] = {}
         self._options: dict[str, dict[str, cfg.Opt]] = {}
         log.register_options(self.conf)
+        # Only those that oslo.log registers itself; its list has one that only a part of it knows.
+        self._options[DEFAULT] = {one.dest: one for one in log_options() if one.dest in self.conf}
         for group, options in OWN_GROUPS.items():
             self.register(group, options)
         self.register(OLD_ACCOUNT, OLD_ACCOUNT_OPTIONS)
@@ -52,12 +55,25 @@ class OptionReader:
         with quiet_oslo():
             self._load()
 
+    def _check_log_options(self) -> None:
+        """Refuse wrong values of options that are on its command line, too: oslo.config would exit."""
+        for name, option in self._options[DEFAULT].items():
+            written = [self.raw.find(group, old) for group, old in self.aliases(DEFAULT, name)]
+            for one in written:
+                if one is None or "$" in one.value:
+                    continue
+                try:
+                    option.type(one.value)
+                except ValueError:
+                    raise self.wrong(DEFAULT, name, one.value) from None
+
     def _load(self) -> None:
+        self._check_log_options()
         # Without files oslo.config would look for some by the name of the program.
         try:
             self.conf([], project="usance", default_config_files=[str(path) for path in self.raw.paths],
                       default_config_dirs=[])  # fmt: skip
-        except (cfg.Error, OSError) as error:
+        except (cfg.Error, OSError, SystemExit) as error:
             raise ConfigurationError(f"the configuration can't be read: {type(error).__name__}") from error
         for group, options in list(self._options.items()):
             for option in options.values():
