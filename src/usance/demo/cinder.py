@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from usance.demo.cloud import DemoCloud, Region
-from usance.demo.nova import unauthorized
 from usance.demo.site import Volume
 from usance.demo.tokens import Token
-from usance.demo.web import Refusal, Request, Response, answer, iso_micro
+from usance.demo.web import Refusal, Request, Response, answer, iso_micro, unauthorized
 
 
 def handle(cloud: DemoCloud, region: Region, request: Request, parts: list[str]) -> Response:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from usance.demo.cloud import DemoCloud, Region
-from usance.demo.nova import unauthorized
 from usance.demo.site import Image
-from usance.demo.web import Refusal, Request, Response, answer
+from usance.demo.web import Refusal, Request, Response, answer, unauthorized
 
 
 def handle(cloud: DemoCloud, region: Region, request: Request, parts: list[str]) -> Response:

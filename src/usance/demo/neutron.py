@@ -9,10 +9,9 @@ from urllib.parse import parse_qsl
 from usance.demo.cloud import DemoCloud, Region
 from usance.demo.index import Selection
 from usance.demo.life import Life
-from usance.demo.nova import unauthorized
 from usance.demo.site import FloatingIp, uuid_id
 from usance.demo.tokens import Token
-from usance.demo.web import Refusal, Request, Response, answer, iso
+from usance.demo.web import Refusal, Request, Response, answer, iso, unauthorized
 
 
 def handle(cloud: DemoCloud, region: Region, request: Request, parts: list[str]) -> Response:

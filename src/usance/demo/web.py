@@ -56,6 +56,16 @@ class Refusal(Exception):  # noqa: N818 -- it is an answer to the client, not an
         self.message = message
 
 
+def unauthorized() -> Response:
+    """Return what the middleware before each service says to an unknown token."""
+    message = "The request you have made requires authentication."
+    return answer(
+        {"error": {"code": 401, "message": message, "title": "Unauthorized"}},
+        401,
+        ((b"www-authenticate", b"Keystone uri=http://localhost/identity"),),
+    )
+
+
 def iso(us: int, *, zone: str = "Z") -> str:
     """Return an instant as OpenStack writes it: whole seconds, the fraction cut."""
     return _stamp(us // 1_000_000) + zone
