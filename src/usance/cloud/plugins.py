@@ -29,6 +29,10 @@ SCOPE_OPTIONS = frozenset(
 """The options of a plug-in that say what its token is for, not who asks."""
 
 
+_OLD_NAMES = {"tenant_id": "project_id", "tenant_name": "project_name", "user_name": "username"}
+"""Names from the days of Keystone v2, which the plug-ins of v3 do not all declare."""
+
+
 class TokenScope(msgspec.Struct, frozen=True):
     """What a token is for.
 
@@ -73,11 +77,12 @@ class PluginFactory:
                 hint=f"auth_type is one of {known}",
             ) from error
         self._known = {option.dest for option in declared}
-        aliases = {old.dest: option.dest for option in declared for old in option.deprecated}
+        aliases = {old: new for old, new in _OLD_NAMES.items() if new in self._known}
+        aliases |= {old.dest: option.dest for option in declared for old in option.deprecated}
         self._options = {
             aliases.get(name, name): value
             for name, value in settings.options.items()
-            if name in self._known or name in aliases
+            if value and (name in self._known or name in aliases)
         }
         self.make(CONFIGURED)  # to find mistakes before anything is asked
 

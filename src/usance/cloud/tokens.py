@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -24,15 +24,17 @@ LOG = logging.getLogger(__name__)
 THREADS = 4
 """keystoneauth1 is synchronous: so many tokens are fetched at once, at most."""
 
-LONGEST_MARGIN = timedelta(seconds=60)
+LONGEST_MARGIN_S = 60.0
+"""A token is not used in the last minute of its life, or the last fifth of a short one."""
 
 
 class Token(msgspec.Struct, frozen=True):
     """A token, and what Keystone said with it."""
 
     value: str
-    expires: datetime | None
-    margin: timedelta  # it is not used in its last moments
+    # Until when it is used, by the local monotonic clock: what counts is how long it was to live
+    # when it came, whatever the clocks of the cloud and of this machine say. None: for ever.
+    until_s: float | None
     project_id: str | None
     user_id: str | None
     user_domain_id: str | None
@@ -44,9 +46,10 @@ class Token(msgspec.Struct, frozen=True):
         """Say what it is for, never its value."""
         return f"Token(project_id={self.project_id!r}, roles={sorted(self.roles)!r})"
 
-    def is_fresh(self, now: datetime) -> bool:
-        """Whether it can still be used at an instant of the cloud's clock."""
-        return self.expires is None or now < self.expires - self.margin
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it is not about to end."""
+        return self.until_s is None or time.monotonic() < self.until_s
 
 
 class Tokens:
@@ -83,7 +86,7 @@ class Tokens:
         lock = self._locks.setdefault(scope, asyncio.Lock())
         async with lock:
             token = self._tokens.get(scope)
-            if token is not None and token.is_fresh(self._client.clock.now()):
+            if token is not None and token.is_fresh:
                 return token
             refused = self._rejected or self._refused.get(scope)
             if refused is not None:
@@ -123,7 +126,7 @@ class Tokens:
                 )
             return token
         held = self._tokens.get(CONFIGURED)
-        if held is None or held.project_id != project_id or not held.is_fresh(self._client.clock.now()):
+        if held is None or held.project_id != project_id or not held.is_fresh:
             return None
         return held
 
@@ -175,8 +178,7 @@ class Tokens:
 
 
 def _token(info: access.AccessInfo) -> Token:
-    lifetime = info.expires - info.issued if info.expires and info.issued else None
-    margin = min(LONGEST_MARGIN, lifetime / 5) if lifetime else timedelta()
+    lifetime_s = (info.expires - info.issued).total_seconds() if info.expires and info.issued else None
     names = {
         name: known
         for name, known in (
@@ -188,8 +190,9 @@ def _token(info: access.AccessInfo) -> Token:
     }
     return Token(
         value=info.auth_token or "",
-        expires=info.expires,
-        margin=margin,
+        until_s=None
+        if lifetime_s is None
+        else time.monotonic() + lifetime_s - min(LONGEST_MARGIN_S, lifetime_s / 5),
         project_id=info.project_id if info.project_scoped else None,
         user_id=info.user_id,
         user_domain_id=info.user_domain_id,
