@@ -225,3 +225,31 @@ def test_wall_and_suspended_time_add_up_to_the_elapsed_time_in_random_lives():
         if months:
             end_s = min(life.deleted_us, until_us) // 1_000_000
             assert elapsed == end_s - life.created_us // 1_000_000
+
+
+def test_truth_is_what_counting_second_by_second_gives():
+    begin, end = datetime(2026, 9, 30, 20, tzinfo=UTC), datetime(2026, 10, 1, 3, tzinfo=UTC)
+    history = SeededHistory(5, servers=15, begin=begin, end=end, actions=10, undated=True)
+    until_us = microseconds(end)
+
+    for life in map(history.life, range(15)):
+        counted = [0, 0, 0]
+        last_s = min(life.deleted_us, until_us) // 1_000_000
+        if truth.launched(life, until_us):
+            for second in range(life.created_us // 1_000_000, last_s):
+                state, flavor = "building", life.flavor
+                for step in life.steps:
+                    if step.end_us // 1_000_000 <= second:
+                        state, flavor = step.state, step.flavor
+                suspended = state in truth.SUSPENDED
+                counted[0] += 1
+                counted[1] += suspended
+                counted[2] += 0 if suspended else flavor.vcpus
+
+        months = truth.of_server(life, until_us).values()
+
+        assert counted == [
+            sum(month.elapsed_s for month in months),
+            sum(month.suspended_s for month in months),
+            sum(month.vcpu_s for month in months),
+        ]
