@@ -13,6 +13,7 @@ from usance.config.options import ACCEPTED, AUTH, DEFAULT, OLD_ACCOUNT
 from usance.config.rawfile import Assignment, RawFiles, elsewhere, suggestion
 from usance.config.reader import OptionReader
 
+_ENOUGH: Final = 50  # unknown names
 _SHOWN: Final = 80  # characters of what the operator wrote
 # Their options may stand beside those of the plug-in that is chosen.
 _USUAL_PLUGINS: Final = ("password", "v3applicationcredential")
@@ -46,8 +47,22 @@ class Known(msgspec.Struct, frozen=True):
 
 
 def find_oddities(raw: RawFiles, reader: OptionReader) -> Iterator[Finding]:
-    """Yield what to say of the files, in the order of their lines, each thing once."""
-    known = known_options(reader)
+    """Yield what to say of the files, in the order of their lines, each thing once.
+
+    After so many unknown names the file is something else, and no more of them are told.
+    """
+    unknown = 0
+    for finding in _oddities(raw, known_options(reader)):
+        unknown += finding.level is Level.UNKNOWN
+        if unknown > _ENOUGH:
+            yield Finding(Level.UNKNOWN, f"there are more than {_ENOUGH} names that mean nothing")
+            return
+        yield finding
+
+
+def _oddities(raw: RawFiles, known: dict[str, dict[str, Known]]) -> Iterator[Finding]:
+    written = raw.find(DEFAULT, "config_source")
+    sources = {word.strip() for word in written.value.split(",")} if written else set()
     told: set[tuple[str, str]] = set()
     strange: set[str] = set()
     for one in raw.assignments:
@@ -55,8 +70,9 @@ def find_oddities(raw: RawFiles, reader: OptionReader) -> Iterator[Finding]:
             continue
         told.add((one.section, one.name))
         if one.section not in known:
-            if not _is_ours_to_know(one.section, raw):
-                strange.add(one.section)
+            strange.add(one.section)
+            # oslo.config itself reads the sections of its sources.
+            if one.section not in sources:
                 yield _unknown_section(one, raw, known)
             continue
         finding = _of_assignment(one, known)
@@ -93,14 +109,6 @@ def _accepted() -> Iterator[tuple[str, str, Known]]:
             yield AUTH, option.dest, Known(AUTH, option.dest)
     for name in _OF_OSLO:
         yield DEFAULT, name, Known(DEFAULT, name)
-
-
-def _is_ours_to_know(section: str, raw: RawFiles) -> bool:
-    """Say whether a section without registered options may stand there all the same."""
-    sources = raw.find(DEFAULT, "config_source")
-    return section.startswith("messenger_") or (
-        sources is not None and section in {word.strip() for word in sources.value.split(",")}
-    )
 
 
 def _unknown_section(one: Assignment, raw: RawFiles, known: dict[str, dict[str, Known]]) -> Finding:

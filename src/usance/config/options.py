@@ -295,7 +295,7 @@ EXPECTED: Final[tuple[tuple[type[types.ConfigType], str], ...]] = (
     (types.Float, "a number"),
     (types.Number, "a whole number"),
     (types.List, "a list of words with commas between them"),
-    (types.String, "a word"),
+    (types.String, "text"),
 )
 """What a type of option expects, in words; the first that fits counts."""
 

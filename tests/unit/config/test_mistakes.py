@@ -150,6 +150,15 @@ def test_a_misspelt_section_is_warned_of_once(tmp_path):
     assert told[1].endswith("did you mean [DEFAULT]?")
 
 
+def test_a_file_of_nothing_but_unknown_names_is_told_so_and_soon(tmp_path):
+    text = GOOD + "".join(f"[section{number}]\na = 1\n" for number in range(30_000))
+
+    told = [str(one) for one in read(tmp_path, text).warnings]
+
+    assert len(told) == 51
+    assert told[-1] == "there are more than 50 names that mean nothing"
+
+
 def test_an_error_carries_the_misspelling_that_explains_it(tmp_path):
     path = tmp_path / "caso.conf"
     path.write_text(GOOD.replace("site_name", "sitename"))
