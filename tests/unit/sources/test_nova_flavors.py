@@ -1,0 +1,80 @@
+"""Benchmarks and accelerators, from the properties of flavors."""
+
+import json
+
+import pytest
+
+from usance.config.settings import FlavorKeys
+from usance.model.resource import ACCELERATORS, BENCHMARK_TYPE, BENCHMARK_VALUE
+from usance.sources.nova_flavors import FlavorReader, canonical_decimal
+from usance.sources.nova_rows import FlavorRow
+
+
+def attributes(**specs: object) -> dict[str, str | int]:
+    row = FlavorRow(original_name="m1", vcpus=2, ram=2048, disk=20, ephemeral=0, extra_specs=specs)
+    return FlavorReader(FlavorKeys()).attributes(row)
+
+
+def test_size_of_a_flavor_is_told():
+    assert attributes() == {"flavor": "m1", "vcpus": 2, "ram_mib": 2048, "disk_gib": 20, "ephemeral_gib": 0}
+
+
+def test_no_flavor_tells_nothing():
+    assert FlavorReader(FlavorKeys()).attributes(None) == {}
+    assert FlavorReader(FlavorKeys()).attributes(FlavorRow()) == {}
+
+
+def test_number_that_is_no_size_is_left_out():
+    row = FlavorRow(name="m1", vcpus=-1, ram=2**60, disk=20, old_ephemeral=5)
+
+    assert FlavorReader(FlavorKeys()).attributes(row) == {"flavor": "m1", "disk_gib": 20, "ephemeral_gib": 5}
+
+
+@pytest.mark.parametrize("key", ["accounting:benchmark_type", "accounting:benchmark_name"])
+def test_both_keys_of_the_benchmarks_name_are_known(key):
+    """The documentation of cASO says the second one, its code reads the first one."""
+    found = attributes(**{key: "HEPscore23", "accounting:benchmark_value": "18.50"})
+
+    assert (found[BENCHMARK_TYPE], found[BENCHMARK_VALUE]) == ("HEPscore23", "18.5")
+
+
+def test_benchmark_that_is_no_number_is_left_out_with_one_warning(caplog):
+    reader = FlavorReader(FlavorKeys())
+    row = FlavorRow(original_name="bad\n", vcpus=2, extra_specs={"accounting:benchmark_value": "12,5"})
+
+    several = [reader.attributes(row) for _ in range(3)]
+
+    assert all(one == {"flavor": "bad\n", "vcpus": 2} for one in several)
+    (record,) = caplog.records
+    assert record.getMessage() == "flavor bad: the benchmark value 12,5 is no number, and is left out"
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("12.5", "12.5"),
+        (" 18 ", "18"),
+        ("18.0", "18"),
+        ("1e2", "100"),
+        ("0", "0"),
+        ("12,5", None),
+        ("", None),
+        ("nan", None),
+        ("inf", None),
+        ("-1", None),
+        ("1e999999", None),
+        ("1e-999999", None),
+        ("1" * 50, None),
+    ],
+)
+def test_decimal_has_one_spelling(text, number):
+    assert canonical_decimal(text) == number
+
+
+def test_accelerators_are_one_canonical_text():
+    one = {"Accelerator:Type": "GPU", "Accelerator:Number": "half of one", "Accelerator:Vendor": "NVIDIA"}
+
+    found = attributes(**one)[ACCELERATORS]
+
+    assert found == attributes(**dict(reversed(one.items())))[ACCELERATORS]
+    assert json.loads(found) == {"number": "half of one", "type": "GPU", "vendor": "NVIDIA"}
