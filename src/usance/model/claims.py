@@ -80,6 +80,7 @@ def in_order(claims: Iterable[Claim]) -> list[Claim]:
         group = list(tied)
         if len(group) > 1:
             # One observation must win for all its attributes, so the key decides and not the value.
+            group = list({claim.observation.key: claim for claim in group}.values())
             group.sort(key=lambda claim: claim.observation.key)
         ordered += group
     return ordered

@@ -40,19 +40,22 @@ def described_by(
 
 
 def _dated(attribute: str, entries: list[tuple[datetime, bool, Observation]]) -> list[Described]:
-    dated: dict[datetime, Observation] = {}
+    dated: dict[datetime, list[Observation]] = {}
     for since, _, one in entries:
-        rival = dated.get(since)
-        if rival is None or (
-            rival.described[attribute] != one.described[attribute]
-            and (rival.at, rival.key) < (one.at, one.key)
-        ):
-            dated[since] = one
+        dated.setdefault(since, []).append(one)
     values: list[Described] = []
     last: Value | None = None
     for since in sorted(dated):
-        value = dated[since].described[attribute]
+        value = _latest(dated[since], attribute)
         if value != last:
             values.append(Described(attribute, since, value))
         last = value
     return values
+
+
+def _latest(observations: list[Observation], attribute: str) -> Value:
+    """Return what the latest says; the key decides between those of one instant that differ."""
+    value = observations[0].described[attribute]
+    if any(one.described[attribute] != value for one in observations):
+        value = max(observations, key=lambda one: (one.at, one.key)).described[attribute]
+    return value

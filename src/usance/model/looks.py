@@ -44,6 +44,9 @@ def that_matter(
 ) -> list[Look]:
     """Return the looks that can make a difference to the timeline of the observations.
 
+    It holds where the looks of one source follow one another (one that ends later also began
+    later), and no second source contradicts the first for ever.
+
     Of each source and scope, for each moment: from the last look that ends earlier than the
     moment - tolerance, up to the first that begins later than the moment + tolerance, and at
     least three from the moment on; then the last look of all. The last look of each source is a
