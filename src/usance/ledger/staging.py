@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import groupby
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, exists, not_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    not_,
+    select,
+    update,
+)
 
 from usance.ledger import schema
 from usance.ledger.engine import bulk_insert, clean
@@ -25,6 +35,7 @@ from usance.ledger.watermarks import move_messenger_watermark
 from usance.model.period import from_us, to_us
 
 _MESSAGE_IDS = "message"
+_RECORD = ("kind", "resource_id", "key")
 _PAGE = 500
 
 
@@ -128,18 +139,22 @@ class Outbox:
         latest = {(one.resource_kind, one.resource_id, one.key): (message, one) for message, one in pairs}
         table = schema.record
         before: set[int] = set()
-        for kind, of_kind in groupby(sorted(latest), key=lambda place: place[0]):
-            for page in pages(of_kind, _PAGE):
-                these = (
-                    *self._own(table),
-                    table.c.kind == kind,
-                    table.c.resource_id.in_(sorted({resource_id for _, resource_id, _ in page})),
-                    table.c.key.in_([key for _, _, key in page]),
-                )
-                before.update(
-                    self.connection.execute(select(table.c.message_id).where(*these).distinct()).scalars()
-                )
-                self.connection.execute(delete(table).where(*these))
+        for page in pages(sorted(latest), _PAGE):
+            # By resource only: a list of keys beside it would be tried in every combination.
+            query = select(table.c.kind, table.c.resource_id, table.c.key, table.c.message_id).where(
+                *self._own(table),
+                table.c.kind.in_(sorted({kind for kind, _, _ in page})),
+                table.c.resource_id.in_(sorted({resource_id for _, resource_id, _ in page})),
+            )
+            for *place, message in self.connection.execute(query):
+                if tuple(place) in latest:
+                    before.add(message)
+            self.connection.execute(
+                delete(table).where(
+                    *self._own(table), *(table.c[name] == bindparam(f"old_{name}") for name in _RECORD)
+                ),
+                [{f"old_{name}": one for name, one in zip(_RECORD, key, strict=True)} for key in page],
+            )
         bulk_insert(
             self.connection,
             table,
@@ -186,9 +201,8 @@ class Outbox:
         latest = {one.record.key: one for one in quarantined}
         for page in pages(latest.values(), _PAGE):
             these = (*self._own(table), table.c.key.in_([one.record.key for one in page]))
-            since = dict(
-                self.connection.execute(select(table.c.key, table.c.since_at).where(*these)).tuples().all()
-            )
+            query = select(table.c.key, table.c.since_at).where(*these)
+            since = dict(self.connection.execute(query).all())
             self.connection.execute(delete(table).where(*these))
             now = to_us(at)
             bulk_insert(
