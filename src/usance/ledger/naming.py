@@ -41,7 +41,7 @@ def names(
             )
             .where(table.kind == kind)
         )
-        found.update(connection.execute(query).tuples().all())
+        found.update(dict(connection.execute(query).all()))
     return found
 
 

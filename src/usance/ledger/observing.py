@@ -166,14 +166,10 @@ class _Work:
         """
         instants = [to_us(one.at) for own in said.values() for one in own]
         table = schema.observation.c
-        known = set(
-            self.connection.execute(
-                select(table.resource_id, table.key).where(
-                    *self._these(schema.observation, kind, said),
-                    table.at.between(min(instants), max(instants)),
-                )
-            ).tuples()
+        query = select(table.resource_id, table.key).where(
+            *self._these(schema.observation, kind, said), table.at.between(min(instants), max(instants))
         )
+        known = {(resource_id, key) for resource_id, key in self.connection.execute(query)}
         new: dict[str, list[Observation]] = {}
         inserts: list[Row] = []
         for resource_id, own in said.items():

@@ -110,7 +110,7 @@ class _Reader:
             )
             .group_by(table.resource_id)
         )
-        return dict(connection.execute(query).tuples().all())
+        return dict(connection.execute(query).all())
 
 
 def statements(
@@ -123,7 +123,7 @@ def statements(
         query = select(table.resource_id, table.statement).where(
             *_of_source(project_id, cloud_id, source, kind), table.resource_id.in_(page)
         )
-        found.update(connection.execute(query).tuples().all())
+        found.update(dict(connection.execute(query).all()))
     return found
 
 
