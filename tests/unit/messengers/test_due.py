@@ -110,6 +110,24 @@ def test_an_end_learnt_after_the_month_was_told_takes_the_next_month_back():
     assert outbox.run(ended, at("2026-11-01 02:05"), changed_from=at("2026-10-31 23:59:58")) == []
 
 
+def test_an_end_on_the_boundary_that_is_learnt_after_both_months_were_told_closes_the_first():
+    outbox = Outbox()
+    outbox.run(server(("2026-10-30", {})), at("2026-11-01 00:05"), changed_from=at("2026-10-30"))
+    ended = server(("2026-10-30", {}), end="2026-11-01 00:00:00.3")
+
+    assert outbox.run(ended, at("2026-11-01 01:05"), changed_from=at("2026-11-01 00:00:00.3")) == ["10", "11"]
+    assert {row.fields["Status"] for row in outbox.apel.rows.values()} == {"completed", "unknown"}
+    assert outbox.months() == {"10": (2 * 86400, 4 * 86400), "11": (0, 0)}
+
+
+def test_a_month_told_whole_is_not_told_a_second_shorter_by_a_run_into_the_past():
+    outbox = Outbox()
+    timeline = server(("2026-10-30", {}))
+    outbox.run(timeline, at("2026-11-01"), changed_from=at("2026-10-30"))
+
+    assert outbox.run(timeline, at("2026-10-31"), since=at("2026-10-01")) == []
+
+
 def test_a_run_into_the_past_tells_nothing_older_than_was_told():
     outbox = Outbox()
     timeline = server(("2026-10-30", {}))
