@@ -1,0 +1,134 @@
+"""A site as cASO's 3.x documentation describes it, and what its queue holds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from place import PASSWORD, Place
+from usance.ledger.ledger import Ledger
+from usance.model.resource import SERVER, STATE, VCPUS
+from usance.model.span import LIFE, Timeline
+
+CONFIGURATION = """\
+[DEFAULT]
+site_name = LAB-Site
+service_name = cloud.lab.example.org
+spooldir = {directory}/spool
+messengers = ssm
+projects = {project}
+mapping_file = {voms}
+
+[keystone_auth]
+auth_type = v3password
+auth_url = {auth_url}
+username = {account}
+password = {password}
+user_domain_name = Default
+project_domain_name = Default
+
+[ssm]
+output_path = {directory}/queue
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run of the command put into the queue."""
+
+    began: datetime
+    ended: datetime
+    messages: tuple[str, ...]
+    records: dict[str, dict[str, str]]  # by server id; of two months, that of the later one
+
+
+@dataclass(frozen=True)
+class Site:
+    """A directory with a caso.conf, a spool and a queue."""
+
+    place: Place
+    directory: Path
+    account: str
+    project: str
+
+    def extract(self, *arguments: str) -> Run:
+        """Run caso-extract as cron would, and take what it wrote out of the queue."""
+        self.directory.mkdir(exist_ok=True)
+        configuration = self.directory / "caso.conf"
+        text = CONFIGURATION.format(
+            directory=self.directory,
+            project=self.project,
+            voms=self.place.root / "voms.json",
+            auth_url=self.place.url("keystone", "/v3"),
+            account=self.account,
+            password=PASSWORD,
+        )
+        configuration.write_text(text, encoding="utf-8")
+        command = [str(Path(sys.executable).with_name("caso-extract")), "--config-file", str(configuration)]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+        began = datetime.now(UTC)
+        done = subprocess.run(
+            [*command, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+            env=environment | {"HOME": str(self.directory)},
+        )
+        assert done.returncode == 0, (
+            f"caso-extract ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
+        messages = self._take_messages()
+        return Run(began, datetime.now(UTC), messages, records_by_server(messages))
+
+    def inferred(self) -> frozenset[str]:
+        """Return the servers of which the ledger says that some of what it counts is inferred."""
+        with Ledger.open(f"sqlite:///{self.directory}/spool/usance.sqlite") as ledger:
+            timelines = [
+                changed.timeline
+                for project_id, cloud_id in ledger.projects()
+                for changed in ledger.timelines(project_id, cloud_id, SERVER)
+            ]
+        return frozenset(one.resource.id for one in timelines if one.launched and counts_doubt(one))
+
+    def _take_messages(self) -> tuple[str, ...]:
+        """Remove all messages from the queue, as ssmsend does, in the order of their names."""
+        texts = []
+        for path in sorted((self.directory / "queue").glob("*/*")):
+            texts.append(path.read_bytes().decode("ascii"))
+            path.unlink()
+        return tuple(texts)
+
+
+def counts_doubt(timeline: Timeline) -> bool:
+    """Say whether a doubt concerns what is counted: the life, the state or the vCPUs."""
+    return any(doubt.attribute in {LIFE, STATE, VCPUS} for doubt in timeline.doubts)
+
+
+def records_by_server(messages: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Return the records, the last one of each server; no two may be of one server and month."""
+    found: dict[str, dict[str, str]] = {}
+    filed = set()
+    for record in sorted(read_records(messages), key=lambda record: int(record["RecordCreateTime"])):
+        month = datetime.fromtimestamp(int(record["RecordCreateTime"]), UTC).strftime("%Y-%m")
+        key = (record["VMUUID"], month)
+        assert key not in filed, f"{key} is there twice"
+        filed.add(key)
+        found[record["VMUUID"]] = record
+    return found
+
+
+def read_records(messages: tuple[str, ...]) -> Iterator[dict[str, str]]:
+    """Read records as APEL does: split at any `%%`, then at the first colon of each line."""
+    for message in messages:
+        header, _, body = message.partition("\n")
+        assert header == "APEL-cloud-message: v0.4"
+        for chunk in body.split("%%"):
+            lines = [line.partition(":") for line in chunk.splitlines() if line.strip()]
+            if lines:
+                yield {key.strip(): value.strip() for key, _, value in lines}
