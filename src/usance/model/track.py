@@ -6,7 +6,7 @@ claim left untold, fills what nobody claimed, or begins an inferred stretch (TIM
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
@@ -103,10 +103,16 @@ class _Row:
                 self._tell(stretch, one)
         if end is None:
             return
-        # What was so at the end was so in the last stretch, however short it is.
+        # What was so at the end was so in the last stretch, however short it is: even if, in whole
+        # seconds, it has no length at all.
         final = next((one for one in reversed(glimpses) if one.begin == one.end == end), None)
-        stretch = self.stretches[max(0, bisect_left(self.starts, end) - 1)]
-        if final is not None and stretch.value is None:
+        last = bisect_right(self.starts, end)
+        stretch = self.stretches[last - 1]
+        if (
+            final is not None
+            and stretch.value is None
+            and last == bisect_right(self.starts, end + self.tolerance)
+        ):
             self._tell(stretch, final)
 
     @staticmethod
