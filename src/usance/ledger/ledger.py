@@ -291,6 +291,11 @@ class Ledger:
             with self._store.write() as connection:
                 naming.remember_names(connection, kind, names, at=at)
 
+    def unnamed(self, kind: str) -> list[str]:
+        """Return the ids of which it was noted only that they exist: their name is empty."""
+        with self._store.read() as connection:
+            return naming.unnamed(connection, kind)
+
     def status(self) -> Status:
         """Return how far sources looked, what is in the outboxes, and what is held back, with the reasons."""
         with self._store.read() as connection:

@@ -45,6 +45,24 @@ def names(
     return found
 
 
+def unnamed(connection: Connection, kind: str) -> list[str]:
+    """Return the ids that were mentioned and that nobody has named yet: their newest name is empty."""
+    table = schema.name.c
+    newest = (
+        select(table.id, func.max(table.since_at).label("since_at"))
+        .where(table.kind == kind)
+        .group_by(table.id)
+        .subquery()
+    )
+    query = (
+        select(table.id)
+        .join_from(schema.name, newest, and_(table.id == newest.c.id, table.since_at == newest.c.since_at))
+        .where(table.kind == kind, table.name == "")
+        .order_by(table.id)
+    )
+    return list(connection.execute(query).scalars())
+
+
 def remember_names(connection: Connection, kind: str, given: Mapping[str, str], *, at: datetime) -> None:
     """Note which names things have at an instant; one that they had already is not written again."""
     cleaned = {one: clean(name) for one, name in given.items()}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Final
 
 from sqlalchemy import (
@@ -22,34 +22,24 @@ from sqlalchemy import (
     update,
 )
 
-from usance.ledger import schema
-from usance.ledger.difference import differs_from
+from usance.ledger import rows, schema
 from usance.ledger.engine import Row, bulk_insert
 from usance.ledger.locking import lock_project
 from usance.ledger.looks import Looks
-from usance.ledger.rows import (
-    Kept,
-    encode,
-    kept,
-    kept_row,
-    look_row,
-    observation_row,
-    observations,
-    pages,
-    span_row,
-    version_row,
-)
+from usance.ledger.rows import Kept, look_row, observation_row, pages
 from usance.ledger.settled import is_unsettled
+from usance.ledger.superseding import TimelineWriter
 from usance.ledger.values import Observed
 from usance.ledger.watermarks import move_source_watermark
 from usance.model.fastpath import extend
 from usance.model.observation import Batch, Look, Observation, Scope, Verb
 from usance.model.period import MICROSECOND, to_us
-from usance.model.span import Timeline
 from usance.model.timeline import timeline
 
 PAGE: Final = 500
 """Resources worked on at once."""
+
+_Keyed = tuple[str, Observation]  # with its key, which costs a digest
 
 
 def observe(
@@ -133,9 +123,14 @@ class _Work:
         self.tolerance = tolerance
         self.tolerance_us = tolerance // MICROSECOND
         self.inserted = 0
-        self.changed = 0
+        self._writer = TimelineWriter(connection, project_id, cloud_id, revision)
         self._looks: dict[str, Looks] = {}
         self._made: set[tuple[str, str]] = set()  # (kind, id) of the timelines that are up to date
+
+    @property
+    def changed(self) -> int:
+        """How many timelines are different now."""
+        return self._writer.changed
 
     # --- what was said -----------------------------------------------------------------------
 
@@ -156,10 +151,10 @@ class _Work:
         for page in pages(by_id, PAGE):
             new = self._insert_new(kind, dict(page))
             if new:
-                self._report(kind, [one for own in new.values() for one in own])
+                self._report(kind, new)
                 self._update(kind, new)
 
-    def _insert_new(self, kind: str, said: dict[str, list[Observation]]) -> dict[str, list[Observation]]:
+    def _insert_new(self, kind: str, said: dict[str, list[Observation]]) -> dict[str, list[_Keyed]]:
         """Store what the ledger doesn't have yet, and return it.
 
         The project's lock is held, so nobody else adds anything between the look-up and the insert.
@@ -170,26 +165,26 @@ class _Work:
             *self._these(schema.observation, kind, said), table.at.between(min(instants), max(instants))
         )
         known = {(resource_id, key) for resource_id, key in self.connection.execute(query)}
-        new: dict[str, list[Observation]] = {}
+        new: dict[str, list[_Keyed]] = {}
         inserts: list[Row] = []
         for resource_id, own in said.items():
             for one in own:
                 key = one.key
                 if (resource_id, key) not in known:
                     known.add((resource_id, key))
-                    new.setdefault(resource_id, []).append(one)
+                    new.setdefault(resource_id, []).append((key, one))
                     inserts.append(observation_row(one, key, self.revision))
         bulk_insert(self.connection, schema.observation, inserts)
         self.inserted += len(inserts)
         return new
 
-    def _report(self, kind: str, new: Sequence[Observation]) -> None:
+    def _report(self, kind: str, new: Mapping[str, Sequence[_Keyed]]) -> None:
         """Note what each source said last of each resource, in a sighting."""
         latest: dict[tuple[str, str], tuple[int, str, Observation]] = {}
-        for one in new:
+        for key, one in chain.from_iterable(new.values()):
             if one.verb.is_sighting:
                 place = (one.source, one.resource.id)
-                candidate = (to_us(one.at), one.key, one)
+                candidate = (to_us(one.at), key, one)
                 if place not in latest or candidate[:2] > latest[place][:2]:
                     latest[place] = candidate
         table = schema.report
@@ -277,16 +272,16 @@ class _Work:
                 return
             last = page[-1]
 
-    def _update(self, kind: str, new: dict[str, list[Observation]]) -> None:
+    def _update(self, kind: str, new: Mapping[str, Sequence[_Keyed]]) -> None:
         """Bring the timelines of some resources up to date: extend those that can be, remake the others."""
         known = self._kept(kind, list(new))
         self._made.update((kind, resource_id) for resource_id in new)
         extended: dict[str, Kept] = {}
         for resource_id, own in new.items():
-            found = self._extended(kind, known.get(resource_id), own)
+            found = self._extended(kind, known.get(resource_id), [one for _, one in own])
             if found is not None:
                 extended[resource_id] = found
-        self._write(kind, known, extended)
+        self._writer.write(kind, known, extended)
         self._recompute(kind, [one for one in new if one not in extended], known)
 
     def _extended(self, kind: str, before: Kept | None, new: Sequence[Observation]) -> Kept | None:
@@ -302,12 +297,12 @@ class _Work:
             longer = extended
         # Who looked before this may say the contrary by silence: let the next look find out.
         last_us = max(to_us(one.at) for one in new)
-        return self._successor(before, longer, last_us=last_us, unsettled=True)
+        return self._writer.successor(before, longer, last_us=last_us, unsettled=True)
 
     def _recompute(self, kind: str, ids: Sequence[str], known: dict[str, Kept]) -> None:
         if not ids:
             return
-        said = observations(self.connection, self.project_id, self.cloud_id, kind, ids)
+        said = rows.observations(self.connection, self.project_id, self.cloud_id, kind, ids)
         looks = self._looks_at(kind)
         made: dict[str, Kept] = {}
         for resource_id, own in said.items():
@@ -319,121 +314,15 @@ class _Work:
                 continue
             last_us = max(to_us(one.at) for one in own)
             last_us = max(last_us, to_us(now.spans[-1].start if now.end is None else now.end))
-            made[resource_id] = self._successor(
+            made[resource_id] = self._writer.successor(
                 before, now, last_us=last_us, unsettled=is_unsettled(now, own)
             )
-        self._write(kind, known, made)
-
-    def _successor(self, before: Kept | None, now: Timeline, *, last_us: int, unsettled: bool) -> Kept:
-        """Return what to keep of a timeline, given what is kept."""
-        if before is None:
-            written = tuple(self.revision for _ in now.spans)
-            return Kept(now, self.revision, self.revision, last_us, unsettled, written)
-        if differs_from(before.timeline, now) is None:
-            return Kept(
-                now, before.revision, before.first_revision, last_us, unsettled, before.span_revisions
-            )
-        old = {
-            one.start: (one, written)
-            for one, written in zip(before.timeline.spans, before.span_revisions, strict=True)
-        }
-        revisions = []
-        for one in now.spans:
-            was = old.get(one.start)
-            revisions.append(was[1] if was is not None and was[0] == one else self.revision)
-        return Kept(now, self.revision, before.first_revision, last_us, unsettled, tuple(revisions))
-
-    def _write(self, kind: str, known: dict[str, Kept], made: dict[str, Kept]) -> None:
-        """Write what became of some timelines; what they were goes to the history.
-
-        A resource comes here once in a transaction at most.
-        """
-        changed = {one: kept for one, kept in made.items() if kept.revision == self.revision}
-        replaced = [one for one in changed if one in known]
-        versions: list[Row] = []
-        old_spans: list[Row] = []
-        for one in replaced:
-            before, after = known[one], made[one]
-            differs = differs_from(before.timeline, after.timeline)
-            since = before.timeline.begin if differs is None else differs
-            versions.append((*version_row(before.timeline, before.revision), self.revision, to_us(since)))
-            still = {
-                span.start
-                for span, written in zip(after.timeline.spans, after.span_revisions, strict=True)
-                if written != self.revision
-            }
-            old_spans += [
-                (*span_row(before.timeline.resource, span, written), self.revision)
-                for span, written in zip(before.timeline.spans, before.span_revisions, strict=True)
-                if span.start not in still
-            ]
-        bulk_insert(self.connection, schema.timeline_history, versions)
-        bulk_insert(self.connection, schema.span_history, old_spans)
-        self._remove(kind, replaced, old_spans)
-        bulk_insert(self.connection, schema.timeline, [kept_row(one) for one in changed.values()])
-        bulk_insert(
-            self.connection,
-            schema.span,
-            [
-                span_row(one.timeline.resource, span, written)
-                for one in changed.values()
-                for span, written in zip(one.timeline.spans, one.span_revisions, strict=True)
-                if written == self.revision
-            ],
-        )
-        self._note(kind, [one for one in made.values() if one.revision != self.revision], known)
-        self.changed += len(changed)
-
-    def _remove(self, kind: str, ids: Sequence[str], spans: Sequence[Row]) -> None:
-        if ids:
-            self.connection.execute(delete(schema.timeline).where(*self._these(schema.timeline, kind, ids)))
-        if spans:
-            table = schema.span.c
-            self.connection.execute(
-                delete(schema.span).where(
-                    table.project_id == self.project_id,
-                    table.cloud_id == self.cloud_id,
-                    table.kind == kind,
-                    table.resource_id == bindparam("of_resource"),
-                    table.start_at == bindparam("of_start"),
-                ),
-                [{"of_resource": row[3], "of_start": row[4]} for row in spans],
-            )
-
-    def _note(self, kind: str, unchanged: Sequence[Kept], known: dict[str, Kept]) -> None:
-        """Write what the ledger knows of timelines that did not change themselves."""
-        notes = [
-            {
-                "of_resource": _id(one),
-                "new_last_at": one.last_us,
-                "new_unsettled": one.unsettled,
-                "new_memory": encode(one.timeline.memory),
-            }
-            for one in unchanged
-            if _notes(one) != _notes(known[_id(one)])
-        ]
-        if notes:
-            table = schema.timeline
-            self.connection.execute(
-                update(table)
-                .where(
-                    table.c.project_id == self.project_id,
-                    table.c.cloud_id == self.cloud_id,
-                    table.c.kind == kind,
-                    table.c.resource_id == bindparam("of_resource"),
-                )
-                .values(
-                    last_at=bindparam("new_last_at"),
-                    unsettled=bindparam("new_unsettled"),
-                    memory=bindparam("new_memory"),
-                ),
-                notes,
-            )
+        self._writer.write(kind, known, made)
 
     # --- what all of it needs ----------------------------------------------------------------
 
     def _kept(self, kind: str, ids: Sequence[str]) -> dict[str, Kept]:
-        return kept(self.connection, self.project_id, self.cloud_id, kind, ids)
+        return rows.kept(self.connection, self.project_id, self.cloud_id, kind, ids)
 
     def _looks_at(self, kind: str) -> Looks:
         if kind not in self._looks:
@@ -441,18 +330,4 @@ class _Work:
         return self._looks[kind]
 
     def _these(self, table: Table, kind: str, ids: Iterable[str]) -> tuple[ColumnElement[bool], ...]:
-        return (
-            table.c.project_id == self.project_id,
-            table.c.cloud_id == self.cloud_id,
-            table.c.kind == kind,
-            table.c.resource_id.in_(ids),
-        )
-
-
-def _id(kept: Kept) -> str:
-    return kept.timeline.resource.id
-
-
-def _notes(kept: Kept) -> tuple[object, ...]:
-    memory = kept.timeline.memory
-    return kept.last_us, kept.unsettled, memory.heard_until, memory.occurrences
+        return rows.these(table, self.project_id, self.cloud_id, kind, ids)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, select
 
 from usance.ledger import engine, schema
 from usance.model.observation import DeletionQuality, Look, Observation, Scope, Verb
@@ -37,6 +37,7 @@ _doubts = msgspec.json.Decoder(tuple[Doubt, ...])
 _anomalies = msgspec.json.Decoder(tuple[Anomaly, ...])
 _described = msgspec.json.Decoder(tuple[Described, ...])
 _memory = msgspec.json.Decoder(Memory)
+_NO_SPANS: tuple[list[Span], list[int]] = ([], [])
 
 
 def encode(value: Any) -> str:
@@ -101,7 +102,7 @@ def observations(
         table.resource_id.in_(ids),
     )
     found: dict[str, list[Observation]] = {}
-    for resource_id, at, source, verb, begin, occurrence, text in connection.execute(query):
+    for resource_id, at, source, verb, begin, occurrence, text in connection.execute(query).all():
         said = _said.decode(text)
         found.setdefault(resource_id, []).append(
             Observation(
@@ -235,7 +236,7 @@ def kept(
             table.unsettled,
             table.memory,
         )
-        .where(*_these(schema.timeline, project_id, cloud_id, kind, ids))
+        .where(*these(schema.timeline, project_id, cloud_id, kind, ids))
         .order_by(table.resource_id)
     )
     timelines = connection.execute(query).all()
@@ -257,47 +258,53 @@ def kept(
         unsettled,
         memory,
     ) in timelines:
-        own = spans.get(resource_id, ())
+        own, written = spans.get(resource_id, _NO_SPANS)
         found[resource_id] = Kept(
             Timeline(
                 resource=Resource(project_id, cloud_id, kind, resource_id),
                 begin=from_us(begin),
                 end=instant_or_none(end),
-                spans=tuple(span for span, _ in own),
+                spans=tuple(own),
                 begin_exact=begin_exact,
                 end_exact=end_exact,
                 launched=launched,
-                doubts=_doubts.decode(doubts),
-                anomalies=_anomalies.decode(anomalies),
-                described=_described.decode(described),
+                doubts=_doubts.decode(doubts) if len(doubts) > 2 else (),
+                anomalies=_anomalies.decode(anomalies) if len(anomalies) > 2 else (),
+                described=_described.decode(described) if len(described) > 2 else (),
                 memory=_memory.decode(memory),
             ),
             revision,
             first_revision,
             last_us,
             unsettled,
-            tuple(span_revision for _, span_revision in own),
+            tuple(written),
         )
     return found
 
 
 def _spans(
     connection: Connection, project_id: str, cloud_id: str, kind: str, ids: Sequence[str]
-) -> dict[str, list[tuple[Span, int]]]:
+) -> dict[str, tuple[list[Span], list[int]]]:
     table = schema.span.c
     query: Select[Any] = (
         select(table.resource_id, table.start_at, table.end_at, table.accounted, table.revision)
-        .where(*_these(schema.span, project_id, cloud_id, kind, ids))
+        .where(*these(schema.span, project_id, cloud_id, kind, ids))
         .order_by(table.resource_id, table.start_at)
     )
-    found: dict[str, list[tuple[Span, int]]] = {}
-    for resource_id, start, end, text, revision in connection.execute(query):
-        span = Span(from_us(start), instant_or_none(end), _values.decode(text))
-        found.setdefault(resource_id, []).append((span, revision))
+    found: dict[str, tuple[list[Span], list[int]]] = {}
+    for resource_id, start, end, text, revision in connection.execute(query).all():
+        own = found.get(resource_id)
+        if own is None:
+            own = found[resource_id] = ([], [])
+        own[0].append(Span(from_us(start), instant_or_none(end), _values.decode(text)))
+        own[1].append(revision)
     return found
 
 
-def _these(table: Any, project_id: str, cloud_id: str, kind: str, ids: Sequence[str]) -> tuple[Any, ...]:
+def these(
+    table: Table, project_id: str, cloud_id: str, kind: str, ids: Iterable[str]
+) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for the rows of some resources."""
     return (
         table.c.project_id == project_id,
         table.c.cloud_id == cloud_id,

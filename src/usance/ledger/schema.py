@@ -37,7 +37,7 @@ metadata = MetaData()
 # Ids compare by their code points on every engine: pages go by them.
 Id = Text().with_variant(Text(collation="C"), "postgresql")
 # Not JSONB: it refuses an escaped NUL, which a hostile name may hold, and nothing asks inside.
-Json = JSON(none_as_null=True)
+Json = Text().with_variant(JSON(none_as_null=True), "postgresql")
 
 FACTS: Final = "facts"
 REFERENCE: Final = "reference"

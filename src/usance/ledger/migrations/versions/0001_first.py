@@ -7,7 +7,7 @@ revision = "0001"
 down_revision = None
 
 ID = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-JSON = sa.JSON(none_as_null=True)
+JSON = sa.Text().with_variant(sa.JSON(none_as_null=True), "postgresql")
 
 
 def upgrade() -> None:

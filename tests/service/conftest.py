@@ -1,0 +1,61 @@
+"""Real servers, shared by the service tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.postgres import HOW_TO_GET_IT, PostgresServer, drop_database, find_binaries, new_database
+from usance.ledger.ledger import Ledger
+
+
+@pytest.fixture(scope="session")
+def postgres_server_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Yield the URL of a PostgreSQL server whose user may create databases."""
+    given = request.config.getoption("--database-url")
+    if given:
+        yield given
+        return
+    binaries = find_binaries()
+    if binaries is None:
+        if os.environ.get("CI"):
+            pytest.fail(HOW_TO_GET_IT)
+        pytest.skip(HOW_TO_GET_IT)
+    server = PostgresServer(binaries)
+    server.start()
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres_server_url: str) -> Iterator[str]:
+    """Yield the URL of an empty database on a real PostgreSQL server."""
+    url = new_database(postgres_server_url)
+    try:
+        yield url
+    finally:
+        drop_database(url)
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Return the URL of a SQLite file that does not exist yet."""
+    return f"sqlite:///{tmp_path}/spool/ledger.db"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest) -> str:
+    """Return the URL of an empty ledger: every test that asks for it runs on both engines."""
+    return request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    """Yield an empty ledger; the test runs on both engines."""
+    with Ledger.open(ledger_url) as opened:
+        yield opened
