@@ -15,7 +15,7 @@ from usance.cloud.projects import Project
 from usance.config.lastrun import read_lastrun
 from usance.config.settings import ExtractRequest, Settings
 from usance.extraction.executor import LedgerMemory, LedgerThread
-from usance.extraction.naming import Mentioned
+from usance.extraction.naming import Mentions
 from usance.ledger.ledger import Ledger
 from usance.model.errors import UsanceError
 from usance.model.period import EPOCH, month_start
@@ -104,7 +104,7 @@ class Observer:
         self._source = source
         self._settings = settings
         self._cloud_id = settings.cloud.cloud_id
-        self.mentioned = Mentioned()
+        self.mentions = Mentions(run)
 
     async def observe(
         self, projects: Sequence[Project], request: ExtractRequest, step: Step
@@ -150,7 +150,7 @@ class Observer:
         try:
             look = self._source.look(group, memory, since=since, full=starts[group[0].id].full)
             async for project_id, batch in look:
-                self.mentioned.gather(project_id, batch.observations)
+                await self.mentions.note(project_id, batch.observations)
                 kept = await self._run(self._run.ledger.observe, project_id, self._cloud_id, batch)
                 before = seen[project_id]
                 seen[project_id] = Outcome(

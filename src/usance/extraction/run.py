@@ -114,8 +114,8 @@ class _Run:
         outcomes = await observer.observe(selection.projects, self._request, self._step)
         observed = [one for one in selection.projects if outcomes[one.id].error is None]
         warnings += await observe_addresses(thread, cloud, observed)
-        await remember_users(thread, cloud, observer.mentioned.users, now)
-        warnings += await remember_images(thread, cloud, observed, observer.mentioned, now)
+        await remember_users(thread, cloud, now)
+        warnings += await remember_images(thread, cloud, observed, observer.mentions, now)
         found: list[str] = []
         if self._request.verify:
             found = [one async for one in differences(thread, cloud, observed, _month_of(until))]
