@@ -23,6 +23,10 @@ SERVICES = {
 """The catalog's types, and what people call the services."""
 
 
+class NoEndpointError(CloudError):
+    """The catalog does not say where a service is."""
+
+
 def without_version(url: str) -> str:
     """Return an endpoint without its version, and without what stands behind that (a project's id).
 
@@ -33,7 +37,7 @@ def without_version(url: str) -> str:
 
 
 def find_endpoint(catalog: Any, service_type: str, *, interface: str, region_name: str | None) -> str:
-    """Return the URL of a service. Raises CloudError that says what the catalog has instead."""
+    """Return the URL of a service. Raises NoEndpointError that says what the catalog has instead."""
     if catalog is not None:
         try:
             url = catalog.url_for(service_type=service_type, interface=interface, region_name=region_name)
@@ -42,7 +46,7 @@ def find_endpoint(catalog: Any, service_type: str, *, interface: str, region_nam
         if url:
             return str(url)
     where = f" in region {region_name}" if region_name else ""
-    raise CloudError(
+    raise NoEndpointError(
         f"the catalog has no {interface} endpoint of type {service_type}{where}",
         hint=_offers(catalog, service_type),
     )

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Self, TypeVar
+from urllib.parse import urlsplit
 
 import httpx2
 import msgspec
@@ -63,7 +64,7 @@ class _Question(msgspec.Struct, frozen=True):
 
     @property
     def path(self) -> str:
-        return httpx2.URL(self.url).path
+        return urlsplit(self.url).path
 
 
 class _Answer(msgspec.Struct):
@@ -184,7 +185,6 @@ class HttpClient:
 
     async def _send(self, question: _Question) -> _Answer:
         self.count()
-        asked = f"{question.service} {{}} GET {question.path}"
         try:
             async with (
                 asyncio.timeout(self._timeout_s),
@@ -196,14 +196,15 @@ class HttpClient:
                 return _Answer(response.status_code, response.headers, body)
         except (TimeoutError, httpx2.TimeoutException) as error:
             final = UnreachableError(
-                asked.format("did not answer") + f" within {self._timeout_s:g} s",
+                f"{question.service} did not answer GET {question.path} within {self._timeout_s:g} s",
                 hint="see whether the service is well; the time-out can be configured",
             )
             raise _PassingError(final) from error
         except httpx2.HTTPError as error:
             # Every transport error: refused, reset, closed half way, TLS, name resolution.
             final = UnreachableError(
-                asked.format("can't be reached for") + f": {one_line(str(error)) or type(error).__name__}",
+                f"{question.service} can't be reached for GET {question.path}:"
+                f" {one_line(str(error)) or type(error).__name__}",
                 hint="see whether the endpoint is up and can be reached from here",
             )
             if _is_certificate_error(error):

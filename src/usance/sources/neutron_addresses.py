@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 
 from usance.cloud.access import Cloud
+from usance.cloud.catalog import NoEndpointError
 from usance.cloud.projects import Project
 from usance.model.observation import Batch, Observation, Verb
 from usance.model.resource import SERVER, Resource
@@ -30,6 +31,7 @@ class NeutronAddresses:
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
+        self._warned = False
 
     def plan(
         self,
@@ -48,10 +50,19 @@ class NeutronAddresses:
         since: Mapping[str, datetime | None],  # noqa: ARG002  Neutron has no history; the protocol has it
         full: bool = False,  # noqa: ARG002  every look is the same here; the protocol has it
     ) -> AsyncIterator[tuple[str, Batch]]:
-        """Yield what changed; see :class:`usance.sources.source.Source`. Raises CloudError."""
+        """Yield what changed; see :class:`usance.sources.source.Source`. Raises CloudError.
+
+        Of a cloud without Neutron nothing is said, with one warning.
+        """
         for project in group:
             begin = self._cloud.clock.now()
-            counts = await self._cloud.floating_ip_counts(project)
+            try:
+                counts = await self._cloud.floating_ip_counts(project)
+            except NoEndpointError as error:
+                if not self._warned:
+                    self._warned = True
+                    LOG.warning("records go out without floating IPs: %s", error)
+                return
             end = max(begin, self._cloud.clock.now())
             # Who had one at the last look and has none now is said to have none.
             ids = sorted(set(counts) | await memory.alive(project.id))

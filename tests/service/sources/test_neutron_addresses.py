@@ -15,9 +15,9 @@ BEGIN = datetime(2026, 9, 1, tzinfo=UTC)
 END = BEGIN + timedelta(days=30)
 
 
-def looked_at(url: str, notebook: Notebook) -> list[Batch]:
+def looked_at(url: str, notebook: Notebook, **settings: str) -> list[Batch]:
     async def do() -> list[Batch]:
-        async with opened(url, "reader") as cloud:
+        async with opened(url, "reader", **settings) as cloud:
             return await look(NeutronAddresses(cloud), await selected(cloud), notebook)
 
     return asyncio.run(do())
@@ -53,3 +53,12 @@ def test_address_proves_no_life():
     assert not any(one.is_evidence_of_life for said in notebook.observations.values() for one in said)
     assert notebook.timelines() == {}
     assert notebook.looks == []
+
+
+def test_cloud_without_neutron_is_told_once(caplog):
+    demo = DemoCloud(SeededHistory(3, servers=4, begin=BEGIN, end=END), clock=Clock(END))
+    with serving(demo) as url:
+        said = looked_at(url, Notebook(), region_name="Elsewhere")
+
+    assert said == []
+    assert [one.getMessage()[:38] for one in caplog.records] == ["records go out without floating IPs: t"]
