@@ -38,7 +38,7 @@ class _Stretch(msgspec.Struct):
     begin: datetime  # of the action that ended at `start`
     value: Value | None  # None: not known yet
     evidence: datetime  # until then the value is certain
-    exact: bool  # made by an exact claim, not by a sighting
+    inferred_since: datetime | None = None  # made by a sighting: it may have begun at any moment since then
     claimed: bool = True  # False: nobody claimed anything here; it lasts from the creation to the first claim
     doubt_until: datetime | None = None  # the value is inferred from `start` until then
     doubtful: bool = False  # the value is inferred all the way
@@ -68,10 +68,10 @@ def track(
 
 
 def _stretches(claims: Sequence[Claim], begin: datetime) -> list[_Stretch]:
-    stretches = [_Stretch(begin, begin, None, begin, exact=True, claimed=False)]
+    stretches = [_Stretch(begin, begin, None, begin, claimed=False)]
     for claim in claims:
         start = begin if claim.creation else max(claim.at, begin)
-        stretch = _Stretch(start, start if claim.creation else claim.begin, claim.value, start, exact=True)
+        stretch = _Stretch(start, start if claim.creation else claim.begin, claim.value, start)
         if claim.creation:
             stretches[0] = stretch
         else:
@@ -163,10 +163,11 @@ class _Row:
             # Another stretch that the window touches may be the one that was seen.
             told.doubtful = len(unknown) > 1
             return
+        # It was so at some moment of the window, perhaps before an exact change in it.
+        since = touched[0].evidence
         self.starts.insert(current + 1, glimpse.end)
         self.stretches.insert(
-            current + 1,
-            _Stretch(glimpse.end, glimpse.end, value, glimpse.end, exact=False),
+            current + 1, _Stretch(glimpse.end, glimpse.end, value, glimpse.end, inferred_since=since)
         )
 
     def fill(self) -> None:
@@ -205,8 +206,8 @@ def _doubts(row: _Row, begin: datetime, end: datetime | None) -> tuple[tuple[dat
         return ()
     for index, one in enumerate(stretches):
         following = stretches[index + 1].start if index + 1 < len(stretches) else end
-        if not one.exact:
-            found.append((stretches[index - 1].evidence, one.start))
+        if one.inferred_since is not None:
+            found.append((one.inferred_since, one.start))
         if one.doubtful:
             found.append((one.start, following))
         elif one.doubt_until is not None:
