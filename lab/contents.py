@@ -135,7 +135,7 @@ def make_networks(cloud: Cloud) -> None:
     flat = {"provider:network_type": "flat", "provider:physical_network": "public", "router:external": True}
     public = cloud.post("network", "/v2.0/networks", {"network": {"name": "public"} | flat})["network"]["id"]
     private = cloud.post("network", "/v2.0/networks", {"network": {"name": "private", "shared": True}})
-    subnets = (
+    subnets: tuple[tuple[str, str, dict[str, str]], ...] = (
         (public, "172.24.0.0/16", {"gateway_ip": "172.24.0.1"}),
         (private["network"]["id"], "10.128.0.0/16", {}),
     )

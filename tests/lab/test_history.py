@@ -63,9 +63,9 @@ def story(lab: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stor
     policies("accounting")
     with Capture(lab.amqp_url) as capture:
         history = History(lab)
-        sites = {
-            account: Site(lab, directory / account, account, history.project_id)
-            for account in (READER, DOCUMENTED)
+        sites = {  # a project may be configured by its id and by its name
+            READER: Site(lab, directory / READER, READER, history.project_id),
+            DOCUMENTED: Site(lab, directory / DOCUMENTED, DOCUMENTED, history.project),
         }
         history.first_act()
         first = {account: site.extract() for account, site in sites.items()}
