@@ -32,11 +32,13 @@ SUSPENDED = frozenset({"suspended", "shelved", "shelved_offloaded"})
 class DemoSite:
     """A cloud with a clock of its own, and a site administrator who runs the program now and then."""
 
-    def __init__(self, cloud: DemoCloud, url: str, directory: Path, **options: str) -> None:
+    def __init__(
+        self, cloud: DemoCloud, url: str, directory: Path, messengers: str = "ssm", **options: str
+    ) -> None:
         self.cloud = cloud
         self.url = url
         self.directory = directory
-        self.conf = write_caso_conf(url, directory, options=options)
+        self.conf = write_caso_conf(url, directory, messengers=messengers, options=options)
 
     @property
     def outgoing(self) -> Path:
@@ -55,10 +57,11 @@ class DemoSite:
         return extract(settings or self.settings(), request or ExtractRequest())
 
     def command(
-        self, at: datetime, *arguments: str, wrapper: tuple[str, ...] = ()
+        self, at: datetime | None, *arguments: str, wrapper: tuple[str, ...] = ()
     ) -> subprocess.CompletedProcess:
-        """Set the cloud's clock and run `caso-extract` as a command."""
-        self.cloud.clock.set(at)
+        """Set the cloud's clock, if an instant is given, and run `caso-extract` as a command."""
+        if at is not None:
+            self.cloud.clock.set(at)
         program = wrapper or ("-c", "from usance.legacy.caso_extract import main; main()")
         return subprocess.run(
             [sys.executable, *program, "--config-file", str(self.conf), *arguments],
