@@ -152,7 +152,7 @@ def _sqlite_engine(url: URL, *, create: bool) -> Engine:
         options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
     else:
         _prepare_file(Path(str(url.database)), create=create)
-    engine = sqlalchemy.create_engine(url, json_serializer=str, json_deserializer=_as_it_is, **options)
+    engine = sqlalchemy.create_engine(url, **options)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -205,8 +205,7 @@ def _postgres_engine(url: URL) -> Engine:
     try:
         engine = sqlalchemy.create_engine(
             url,
-            json_serializer=str,
-            json_deserializer=_as_it_is,
+            json_serializer=str,  # what goes into a JSON column is text already (schema.Json)
             pool_pre_ping=True,
             connect_args={"connect_timeout": 10} | ({} if "application_name" in url.query else _APPLICATION),
         )
@@ -225,10 +224,6 @@ _APPLICATION: Final = {"application_name": "usance"}
 def _set_up_postgres(raw: Any, _record: object) -> None:
     raw.execute(f"SET lock_timeout = '{BUSY_TIMEOUT_S}s'")
     raw.commit()
-
-
-def _as_it_is(text: str | bytes) -> str | bytes:
-    return text
 
 
 # --- what may go wrong -----------------------------------------------------------------------

@@ -8,13 +8,15 @@ the ledger encodes and decodes it, typed, and no query looks inside.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
+    Dialect,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -23,9 +25,12 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    TypeDecorator,
+    cast,
     text,
 )
 from sqlalchemy.schema import SchemaItem
+from sqlalchemy.types import TypeEngine
 
 SCHEMA_VERSION: Final = "0001"
 """The newest migration: what this program reads and writes."""
@@ -36,8 +41,27 @@ metadata = MetaData()
 
 # Ids compare by their code points on every engine: pages go by them.
 Id = Text().with_variant(Text(collation="C"), "postgresql")
-# Not JSONB: it refuses an escaped NUL, which a hostile name may hold, and nothing asks inside.
-Json = Text().with_variant(JSON(none_as_null=True), "postgresql")
+
+
+class Json(TypeDecorator[str]):
+    """JSON that is written and read as the text that it is.
+
+    On PostgreSQL it is JSON and not JSONB, which refuses an escaped NUL (a hostile name may hold
+    one) and would write it anew; nothing asks inside.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return the engine's own type."""
+        postgres = dialect.name == "postgresql"
+        return dialect.type_descriptor(JSON(none_as_null=True) if postgres else Text())
+
+    def column_expression(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Read it as text, also where the driver would decode it."""
+        return cast(column, Text)
+
 
 FACTS: Final = "facts"
 REFERENCE: Final = "reference"
