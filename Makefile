@@ -2,19 +2,31 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+export BIN
 
-.PHONY: help env lint unit test demo clean
+# Options for the tests of one kind, for instance PYTEST='-x -k kill'.
+PYTEST ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test lint unit service lab-test coverage soak judges bench lab lab-down docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 env: $(VENV)/.ready ## make the virtual environment
 
-$(VENV)/.ready: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
+$(VENV)/.ready: pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Usance needs Python 3.11 or later: name one with PYTHON=...' >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV) || { echo 'The module venv is missing: apt-get install python3-venv' >&2; exit 2; }
 	$(BIN)/pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/pip install --quiet --editable '.[all]' --group test
+	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[all]' --group test --group docs
 	touch $@
+
+demo: env ## a simulated cloud, a real extraction, usage and messages
+	@demo/run
+
+test: lint unit service lab-test coverage ## everything that this machine can run
 
 lint: env ## style, types, floors
 	$(BIN)/ruff check .
@@ -23,9 +35,39 @@ lint: env ## style, types, floors
 	$(BIN)/lint-imports
 
 unit: env ## tests without servers
-	$(BIN)/pytest tests/unit
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest $(PYTEST) tests/unit
 
-test: lint unit ## everything that this machine can run
+service: env ## tests with real servers on loopback (PostgreSQL, the simulated cloud)
+	tests/install-servers
+	$(BIN)/coverage run -m pytest $(PYTEST) tests/service
+
+lab-test: env ## tests on a real OpenStack (USANCE_LAB=0 leaves them out)
+	$(BIN)/pytest $(PYTEST) tests/lab
+
+coverage: env ## what the last unit and service tests covered
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+soak: env ## the long forms: 1,000 histories, thousands of examples, a minute of readers
+	USANCE_HISTORIES=1000 USANCE_SOAK=1 USANCE_HYPOTHESIS_PROFILE=soak \
+		$(BIN)/pytest $(PYTEST) -o timeout=7200 tests/unit/model tests/service/ledger tests/service/extraction
+
+judges: env ## APEL's own code over our messages (APEL_CHECKOUT names a checkout of apel/apel)
+	tests/judges/run
+
+bench: env ## benchmarks, each against a peer and a limit
+	$(BIN)/python -m bench
+
+lab: ## bring up a real OpenStack on this machine
+	$(PYTHON) lab up
+
+lab-down: ## stop it
+	$(PYTHON) lab down
+
+docs: env ## build the documentation
+	$(BIN)/sphinx-build -W --keep-going --quiet docs build/docs
+	@echo 'build/docs/index.html'
 
 clean: ## remove what make made
-	rm -rf $(VENV) var build dist site .coverage*
+	rm -rf $(VENV) var build dist .coverage .coverage.*

@@ -15,6 +15,7 @@ from usance.cli.ending import run_to_end
 from usance.cli.extract import extract
 from usance.cli.projects import projects
 from usance.cli.status import status
+from usance.cli.validate import validate
 
 
 @click.group(
@@ -30,7 +31,7 @@ def cli() -> None:
     """
 
 
-for command in (extract, status, projects, config, db):
+for command in (extract, status, projects, validate, config, db):
     cli.add_command(command)
 
 

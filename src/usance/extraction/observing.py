@@ -68,7 +68,12 @@ def start_of(
     last = ledger.last_full_look(project.id, cloud_id, source.name, source.kind)
     every = timedelta(seconds=settings.cloud.full_look_every_s)
     # A month is closed by the first run in the next one, and changes alone don't show everything.
-    due = last is None or last.begin < month_start(now) or now - last.begin >= every
+    if last is None:
+        return Start(since, full=True)
+    due = last.begin < month_start(now) or now - last.begin >= every
+    if due:
+        # What a cell that was down kept from the looks in between is asked for again.
+        since = min(since, last.begin - timedelta(seconds=settings.cloud.margin_s))
     return Start(since, full=due)
 
 
