@@ -186,7 +186,7 @@ class _Evidence:
             varying.update(one.untold)
         for accounted in {id(view.accounted): view.accounted for view in self.views}.values():
             pairs.update(accounted.items())
-        varying |= (untold - told) & claimed
+        varying |= claimed - told
         values: dict[str, Value] = {}
         for name, value in pairs:
             if name in values:
@@ -202,10 +202,9 @@ class _Evidence:
         return tracks
 
     def _held_back(self, name: str) -> tuple[tuple[datetime, datetime | None], ...]:
-        """Return the doubt of an attribute of one value that nothing asserted at the creation."""
-        first = [view.end for view in self.views if name in view.accounted][:1]
-        first += [one.at for one in self.changes if name in one.accounted]
-        return join([(self.begin, min(first))], self.begin, self.end)
+        """Return the doubt of an attribute of one value that was only ever seen."""
+        first = next(view.end for view in self.views if name in view.accounted)
+        return join([(self.begin, first)], self.begin, self.end)
 
     def _track(self, name: str) -> Track:
         claims = [

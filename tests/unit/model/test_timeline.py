@@ -285,6 +285,17 @@ class TestBeforeTheFirstClaim:
         assert ledger(made, "flavor", "user_id", "image_id") == ["10:00-now m1.small u i"]
         assert doubts(made) == []
 
+    def test_a_later_change_makes_no_difference_to_what_is_inferred_before_it(self):
+        said = (
+            created("10:00"),
+            changed("10:05", "active", occurrence="req-1", coarse=True),
+            changed("11:00", "active", occurrence="req-1"),
+        )
+
+        assert (
+            doubts(life(*said)) == doubts(life(*said, changed("12:00", "stopped"))) == ["state 10:00-11:00"]
+        )
+
     def test_what_is_never_known_is_missing(self):
         made = life(created("10:00", "active", untold=FLAVOR_ATTRIBUTES))
 
