@@ -18,6 +18,7 @@ from usance.cloud.projects import Project, Selection
 from usance.config.settings import ExtractRequest, Settings
 from usance.extraction.addresses import observe_addresses
 from usance.extraction.executor import LedgerThread
+from usance.extraction.garbage import collected_rarely
 from usance.extraction.lock import run_lock
 from usance.extraction.naming import remember_images, remember_projects, remember_users
 from usance.extraction.observing import Observer, Outcome, Step
@@ -51,6 +52,7 @@ def extract(
     started = time.monotonic()
     messengers = find_messengers(settings.messengers)
     with (
+        collected_rarely(),
         run_lock(settings.lock_dir, timeout_s=settings.lock_timeout_s),
         _ledger(settings, rehearse=request.dry_run) as ledger,
     ):

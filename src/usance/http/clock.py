@@ -38,6 +38,7 @@ class CloudClock:
     def __init__(self, local: Callable[[], datetime] = local_now) -> None:
         self.local = local
         self.offset = timedelta()  # what is added to the local clock
+        self._last: tuple[str | None, datetime | None] = (None, None)  # a `Date`, and what it says
 
     def now(self) -> datetime:
         """Return the cloud's instant, aware and in UTC."""
@@ -48,10 +49,16 @@ class CloudClock:
 
         An answer from somebody's cache (it has an `Age`) says nothing of now.
         """
-        date = parse_http_date(headers.get("date"))
+        date = self._parsed(headers.get("date"))
         if date is None or headers.get("age", "0").strip() not in {"", "0"}:
             return
         if date - IGNORED <= after and before <= date + DATE_WIDTH + IGNORED:
             self.offset = timedelta()
         else:
             self.offset = date + DATE_WIDTH / 2 - (before + (after - before) / 2)
+
+    def _parsed(self, text: str | None) -> datetime | None:
+        """Parse a `Date`; the many answers of one second have the same."""
+        if text != self._last[0]:
+            self._last = (text, parse_http_date(text))
+        return self._last[1]

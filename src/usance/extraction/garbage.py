@@ -1,0 +1,26 @@
+"""Python's search for reference cycles, kept from running all the time while a run makes values."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_YOUNG = 50_000  # allocations between two searches; Python's own 700 cost a run a tenth of its time
+
+
+@contextmanager
+def collected_rarely() -> Iterator[None]:
+    """Search for reference cycles rarely, and never in what was there before.
+
+    A run makes millions of small frozen values, which are freed as soon as nobody holds them, and
+    next to no cycles. Memory stays bounded by the pages and chunks that the run works on.
+    """
+    thresholds = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_YOUNG, 20, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
