@@ -192,19 +192,27 @@ class _Evidence:
             if name in values:
                 varying.add(name)
             values[name] = value
+        certain = told | untold
+        held_back = self._held_back(values.keys() - varying - certain)
         tracks: dict[str, Track] = {}
         for name, value in values.items():
             if name in varying:
                 tracks[name] = self._track(name)
             else:
-                certain = name in told or name in untold
-                tracks[name] = Track(((self.begin, value),), () if certain else self._held_back(name))
+                tracks[name] = Track(((self.begin, value),), held_back.get(name, ()))
         return tracks
 
-    def _held_back(self, name: str) -> tuple[tuple[datetime, datetime | None], ...]:
-        """Return the doubt of an attribute of one value that was only ever seen."""
-        first = next(view.end for view in self.views if name in view.accounted)
-        return join([(self.begin, first)], self.begin, self.end)
+    def _held_back(self, names: set[str]) -> dict[str, tuple[tuple[datetime, datetime | None], ...]]:
+        """Return the doubts of attributes of one value that were only ever seen: until they first were."""
+        doubts: dict[str, tuple[tuple[datetime, datetime | None], ...]] = {}
+        for view in self.views:
+            first = names & view.accounted.keys()
+            if first:
+                doubts |= dict.fromkeys(first, join([(self.begin, view.end)], self.begin, self.end))
+                names = names - first
+            if not names:
+                break
+        return doubts
 
     def _track(self, name: str) -> Track:
         claims = [
