@@ -35,7 +35,7 @@ def start_mariadb(place: Place) -> None:
         install = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", "--skip-test-db"]
         install.append("--auth-root-authentication-method=normal")
         call(place, [*install, *hasty, *user], log="setup-mariadb")
-    temporary = place.run / "mariadb-tmp"  # its own: a server that starts empties the one in /tmp for all
+    temporary = place.run / "mariadb-tmp"  # its own: a server that starts empties a shared one, for all
     temporary.mkdir(exist_ok=True)
     options = [
         f"--datadir={data}",
