@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -159,10 +158,7 @@ def test_our_own_validator_accepts_every_message(runs: tuple[Run, Run]) -> None:
     assert not any(findings), findings
 
 
-@pytest.mark.skipif(
-    "APEL_CHECKOUT" not in os.environ,
-    reason="set APEL_CHECKOUT to a checkout of github.com/apel/apel, tag 2.5.0-1",
-)
+@pytest.mark.judges
 def test_apel_accepts_every_message(runs: tuple[Run, Run], tmp_path: Path) -> None:
     files = []
     for number, message in enumerate(message for run in runs for message in run.messages):
