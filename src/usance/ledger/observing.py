@@ -282,7 +282,19 @@ class _Work:
             if found is not None:
                 extended[resource_id] = found
         self._writer.write(kind, known, extended)
-        self._recompute(kind, [one for one in new if one not in extended], known)
+        fresh = self._first_heard_of(kind, [one for one in new if one not in known])
+        self._remake(kind, {one: [said for _, said in new[one]] for one in fresh}, known)
+        self._recompute(kind, [one for one in new if one not in extended and one not in fresh], known)
+
+    def _first_heard_of(self, kind: str, ids: Sequence[str]) -> set[str]:
+        """Return those of which nothing was said before this page: that need not be read back."""
+        if not ids:
+            return set()
+        table = schema.observation.c
+        query = select(table.resource_id).where(
+            *self._these(schema.observation, kind, ids), table.revision < self.revision
+        )
+        return set(ids) - set(self.connection.execute(query.distinct()).scalars())
 
     def _extended(self, kind: str, before: Kept | None, new: Sequence[Observation]) -> Kept | None:
         """Take the fast path, if all that is new of a resource may go along it."""
@@ -303,6 +315,12 @@ class _Work:
         if not ids:
             return
         said = rows.observations(self.connection, self.project_id, self.cloud_id, kind, ids)
+        self._remake(kind, said, known)
+
+    def _remake(self, kind: str, said: dict[str, list[Observation]], known: dict[str, Kept]) -> None:
+        """Make timelines from all that was ever said of some resources, and write what became of them."""
+        if not said:
+            return
         looks = self._looks_at(kind)
         made: dict[str, Kept] = {}
         for resource_id, own in said.items():
