@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,8 +55,37 @@ def ledger_url(request: pytest.FixtureRequest) -> str:
     return request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
 
 
-@pytest.fixture
-def ledger(ledger_url: str) -> Iterator[Ledger]:
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server_url: str) -> Iterator[str]:
+    """Yield the URL of a database that holds an empty ledger, to make others from."""
+    url = new_database(postgres_server_url)
+    try:
+        Ledger.open(url).close()
+        yield url
+    finally:
+        drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the path of an empty ledger, to make others from."""
+    path = tmp_path_factory.mktemp("ledger") / "template.db"
+    Ledger.open(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     """Yield an empty ledger; the test runs on both engines."""
-    with Ledger.open(ledger_url) as opened:
-        yield opened
+    if request.param == "sqlite":
+        path = shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "ledger.db")
+        with Ledger.open(f"sqlite:///{path}") as opened:
+            yield opened
+        return
+    server, template = (request.getfixturevalue(one) for one in ("postgres_server_url", "postgres_template"))
+    url = new_database(server, template=template)
+    try:
+        with Ledger.open(url) as opened:
+            yield opened
+    finally:
+        drop_database(url)

@@ -49,6 +49,7 @@ class PostgresServer:
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             "fsync": "off",  # the machine may fail, the tests then fail with it
+            "max_wal_size": "256MB",
             "max_connections": 50,
         }
         options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
@@ -77,10 +78,11 @@ class PostgresServer:
             raise RuntimeError(f"{program} failed: {(self._home / 'trouble').read_text()}")
 
 
-def new_database(server_url: str) -> str:
-    """Make an empty database on a server and return its URL."""
+def new_database(server_url: str, *, template: str | None = None) -> str:
+    """Make a database on a server, empty or like the one at another URL, and return its URL."""
     name = f"usance_{uuid.uuid4().hex}"
-    _administer(server_url, f'CREATE DATABASE "{name}"')
+    like = "" if template is None else f' TEMPLATE "{make_url(template).database}"'
+    _administer(server_url, f'CREATE DATABASE "{name}"{like}')
     return make_url(server_url).set(database=name).render_as_string(hide_password=False)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import chain, groupby
 from typing import Final
@@ -11,14 +11,8 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Table,
-    Text,
-    and_,
-    bindparam,
     delete,
-    literal,
-    or_,
     select,
-    union,
     update,
 )
 
@@ -28,12 +22,13 @@ from usance.ledger.locking import lock_project
 from usance.ledger.looks import Looks
 from usance.ledger.rows import Kept, look_row, observation_row, pages
 from usance.ledger.settled import is_unsettled
+from usance.ledger.silence import may_change
 from usance.ledger.superseding import TimelineWriter
 from usance.ledger.values import Observed
 from usance.ledger.watermarks import move_source_watermark
 from usance.model.fastpath import extend
-from usance.model.observation import Batch, Look, Observation, Scope, Verb
-from usance.model.period import MICROSECOND, to_us
+from usance.model.observation import Batch, Look, Observation, Verb
+from usance.model.period import to_us
 from usance.model.timeline import timeline
 
 PAGE: Final = 500
@@ -121,7 +116,6 @@ class _Work:
         self.cloud_id = cloud_id
         self.revision = revision  # what is written now will belong to it
         self.tolerance = tolerance
-        self.tolerance_us = tolerance // MICROSECOND
         self.inserted = 0
         self._writer = TimelineWriter(connection, project_id, cloud_id, revision)
         self._looks: dict[str, Looks] = {}
@@ -214,63 +208,10 @@ class _Work:
 
     def hear_silence(self, look: Look) -> None:
         """Make those timelines anew which the silence of a new look may change."""
-        for page in self._heard(look):
+        for page in may_change(self.connection, look, self.tolerance):
             # The look was stored first, so what was made in this transaction has heard it already.
             ids = [one for one in page if (look.kind, one) not in self._made]
             self._recompute(look.kind, ids, self._kept(look.kind, ids))
-
-    def _heard(self, look: Look) -> Iterator[list[str]]:
-        """Yield, page by page, the ids of the resources that the look's silence may say something about.
-
-        Silence repeats the source's last report. That can change a timeline only if some report
-        disagrees with how the timeline ends, or if something is known of it that is as late as
-        the look itself; and of what the source never reported, a full look says that it is
-        absent. What the source reported within the look was not met with silence.
-        """
-        timelines, reports = schema.timeline.c, schema.report.c
-        begin, end = to_us(look.begin), to_us(look.end)
-        of_kind = (
-            timelines.project_id == self.project_id,
-            timelines.cloud_id == self.cloud_id,
-            timelines.kind == look.kind,
-        )
-        joined = schema.timeline.outerjoin(
-            schema.report,
-            and_(
-                reports.project_id == timelines.project_id,
-                reports.cloud_id == timelines.cloud_id,
-                reports.kind == timelines.kind,
-                reports.source == literal(look.source),
-                reports.resource_id == timelines.resource_id,
-            ),
-        )
-        after = bindparam("after", type_=Text)
-        ids = (
-            select(timelines.resource_id.label("id"))
-            .select_from(joined)
-            .where(*of_kind, timelines.resource_id > after)
-        )
-        met_with_silence = or_(reports.at.is_(None), reports.at < begin, reports.at > end)
-        choices = [
-            ids.where(
-                timelines.unsettled,
-                reports.at.is_not(None),
-                met_with_silence,
-                or_(reports.alive, timelines.end_at.is_(None)),
-            ),
-            ids.where(timelines.last_at >= begin - 2 * self.tolerance_us, met_with_silence),
-        ]
-        if look.scope is Scope.FULL:
-            choices.append(ids.where(timelines.end_at.is_(None), reports.at.is_(None)))
-        query = union(*choices).order_by("id").limit(PAGE)
-        last = ""
-        while True:
-            page = list(self.connection.execute(query, {"after": last}).scalars())
-            if page:
-                yield page
-            if len(page) < PAGE:
-                return
-            last = page[-1]
 
     def _update(self, kind: str, new: Mapping[str, Sequence[_Keyed]]) -> None:
         """Bring the timelines of some resources up to date: extend those that can be, remake the others."""

@@ -139,6 +139,13 @@ report = _table(
     PrimaryKeyConstraint("project_id", "cloud_id", "kind", "source", "resource_id"),
 )
 
+Index(
+    "report_alive",
+    *(report.c[name] for name in ("project_id", "cloud_id", "kind", "source", "resource_id")),
+    sqlite_where=text("alive = 1"),  # word for word as in queries, or SQLite ignores the index
+    postgresql_where=text("alive"),
+)
+
 # --- what follows from it --------------------------------------------------------------------
 
 
@@ -177,7 +184,7 @@ Index("timeline_last_at", *(timeline.c[name] for name in ("project_id", "cloud_i
 Index(
     "timeline_unsettled",
     *(timeline.c[name] for name in RESOURCE_KEY),
-    sqlite_where=text("unsettled = 1"),  # word for word as in queries, or SQLite ignores the index
+    sqlite_where=text("unsettled = 1"),
     postgresql_where=text("unsettled"),
 )
 

@@ -65,8 +65,8 @@ def assert_latest_statement_goes_out(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("step", ["observed", "staged"])
 def test_killed_at_any_moment_nothing_is_lost_and_nothing_kept_twice(ledger_url: str, step: str) -> None:
-    """Killed ten times in the middle of what follows a commit, started again from the beginning."""
-    for number in range(0, worker.BATCHES, 3):
+    """Killed six times in the middle of what follows a commit, started again from the beginning."""
+    for number in range(0, worker.BATCHES, 5):
         process = start("work", ledger_url, 0, 1)
         assert process.stdout is not None
         while process.stdout.readline() != f"{step} {number}\n":

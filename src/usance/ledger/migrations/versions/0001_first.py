@@ -145,6 +145,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("project_id", "cloud_id", "kind", "source", "resource_id"),
         sqlite_with_rowid=False,
     )
+    op.create_index(
+        "report_alive",
+        "report",
+        ["project_id", "cloud_id", "kind", "source", "resource_id"],
+        sqlite_where=sa.text("alive = 1"),
+        postgresql_where=sa.text("alive"),
+    )
     op.create_table(
         "revision",
         sa.Column("project_id", ID, nullable=False),
