@@ -54,7 +54,8 @@ def extract(
     """Observe the cloud since the last run, and deliver the accounting records.
 
     Times are UTC unless they name an offset. Without --from everything since the last run is
-    accounted, and what is still running is reported anew.
+    accounted, and what is still running is reported anew. Exit status 1 if a project could not be
+    observed, a record is held back, or a message was not delivered.
     """
     overrides = only_projects(projects) | {
         name: value

@@ -16,6 +16,7 @@ _HINTS: Final = {
     errno.EPERM: "let the account that runs usance write there",
     errno.EROFS: "the file system is mounted read-only",
     errno.ENOTDIR: "a part of the path is not a directory",
+    errno.EEXIST: "what is there is not a directory",
     errno.ELOOP: "the path is a symbolic link",
 }
 

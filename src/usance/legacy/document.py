@@ -1,0 +1,146 @@
+"""The reference of all commands, generated: `python -m usance.legacy.document`.
+
+It stands on the highest floor, because it reads every command line that there is.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterable, Iterator
+
+import click
+from oslo_config import cfg
+
+from usance.cli.main import cli
+from usance.config.options import EXTRACT_OPTIONS, expectation
+from usance.demo.__main__ import main as serve_demo
+from usance.legacy.caso_line import OLD_SPELLINGS
+
+_HEAD = """\
+# Commands
+
+Generated from the commands themselves. `--help` says the same of each one.
+
+## Exit statuses
+
+| status | meaning |
+|---|---|
+| 0 | All was done. |
+| 1 | Something failed, was refused or is held back; the output names it. Everything else was done. |
+| 2 | Wrong usage or configuration. Nothing was done. |
+| 75 | Another run holds the lock. Nothing was done; the next run does it. |
+| 130 | Interrupted with Ctrl-C. What was done until then is kept. |
+| 141 | Who read the output went away (as with `head`). |
+
+An error is one line on standard error: what is wrong, where, and in parentheses what to do.
+`--debug` adds a traceback. Results go to standard output, everything else to standard error.
+"""
+
+_CASO = """\
+## caso-extract
+
+The command of cASO, for cron jobs that exist. It reads `caso.conf` where cASO finds it, logs as
+cASO does, and does what `usance extract` does. With `--dry-run` it prints the records.
+
+Its exit status is not always 0, as cASO's is: see above.
+"""
+
+_CASO_PROJECTS = """\
+## caso-projects
+
+Prints `<id> (<name>) mapped to VO '<vo>'` for each project; those without a VO, and those that
+can't be found, go to standard error. Its options are those of `caso-extract`.
+
+Exit status 1 if a project can't be found or has no VO.
+"""
+
+_DEMO = """\
+## python -m usance.demo
+
+A simulated cloud, for trials and tests: Keystone, Nova, Glance, Cinder and Neutron on loopback,
+over a history that a seed decides. It needs the extra `demo` (`pip install 'usance[demo]'`).
+"""
+
+
+def document() -> str:
+    """Return the reference, in Markdown."""
+    parts = [_HEAD]
+    for path, command in commands():
+        parts += [f"## {path}", "", *_section(path, command)]
+    parts += [_CASO, *_table(_caso_rows()), "", _CASO_PROJECTS, _DEMO, *_table(_click_rows(serve_demo)), ""]
+    return "\n".join(parts)
+
+
+def commands(path: str = "usance", command: click.Command = cli) -> Iterator[tuple[str, click.Command]]:
+    """Yield each command of `usance` that does something, with the words that call it."""
+    if not isinstance(command, click.Group):
+        yield path, command
+        return
+    for name, below in sorted(command.commands.items()):
+        yield from commands(f"{path} {name}", below)
+
+
+def _section(path: str, command: click.Command) -> Iterator[str]:
+    arguments = [
+        one.metavar or (one.name or "").upper() for one in command.params if isinstance(one, click.Argument)
+    ]
+    yield from ("```text", " ".join([path, "[OPTIONS]", *arguments]), "```", "")
+    yield from (inspect.cleandoc(command.help or ""), "")
+    rows = list(_table(_click_rows(command)))
+    yield from (*rows, "") if rows else ()
+    examples = [line.strip() for line in (command.epilog or "").splitlines() if line.strip().startswith(path)]
+    yield from ("Examples:", "", "```text", *examples, "```", "")
+
+
+def _table(rows: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+    listed = list(rows)
+    if listed:
+        yield "| option | value | meaning |"
+        yield "|---|---|---|"
+    for row in listed:
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+
+
+def _click_rows(command: click.Command) -> Iterator[tuple[str, str, str]]:
+    for one in command.params:
+        if isinstance(one, click.Option):
+            meaning = one.help or ""
+            if one.show_default:
+                meaning += f" Default: {one.default}."
+            yield ", ".join(f"`{name}`" for name in one.opts), _value(one), meaning
+
+
+def _value(option: click.Option) -> str:
+    if option.is_flag:
+        return ""
+    if isinstance(option.type, click.Choice):
+        return "one of " + ", ".join(map(str, option.type.choices))
+    return option.metavar or option.type.name.upper()
+
+
+def _caso_rows() -> Iterator[tuple[str, str, str]]:
+    yield "`--config-file`", "PATH", "Configuration file; may be given several times."
+    yield "`--config-dir`", "PATH", "Directory whose *.conf files are read, too."
+    for option in EXTRACT_OPTIONS:
+        yield ", ".join(f"`{name}`" for name in _spellings(option)), _caso_value(option), option.help or ""
+    yield "`--debug`, `-d`", "", "Log everything, and show where errors come from."
+    yield "`--version`", "", "Print the version."
+    yield "`--log-file`, `--log-dir`, `--use-syslog`, ...", "", "The options of oslo.log."
+
+
+def _spellings(option: cfg.Opt) -> Iterator[str]:
+    """Yield an option as cASO 5 writes it, its negation, and how older ones wrote both."""
+    now = [f"--{option.name}"]
+    if isinstance(option, cfg.BoolOpt):
+        now.append(f"--no{option.name}")
+    yield from now
+    yield from (old for old, new in OLD_SPELLINGS.items() if new in now)
+
+
+def _caso_value(option: cfg.Opt) -> str:
+    return "" if isinstance(option, cfg.BoolOpt) else expectation(option)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(document())
