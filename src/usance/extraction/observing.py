@@ -96,8 +96,12 @@ def _baseline(ledger: Ledger, project: Project, cloud_id: str, settings: Setting
 
 
 def _names_in_configuration(project: Project, settings: Settings) -> list[str]:
-    """Return the names under which cASO may have kept a project's file: those in the configuration."""
-    return [one for one in settings.projects.projects if one.rpartition("/")[2] == project.name]
+    """Return the names under which cASO may have kept a project's file: those in the configuration.
+
+    cASO knew no domains; where projects of two domains share the name, it can't be told whose file it is.
+    """
+    named = [one for one in settings.projects.projects if one.rpartition("/")[2] == project.name]
+    return [project.name] if len(named) == 1 else []
 
 
 class Observer:

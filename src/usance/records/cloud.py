@@ -140,7 +140,9 @@ def cloud_records(
     """Return a server's records: one for each month that it touched before *until*, in order.
 
     With *first_month* (the first instant of a month), only from that month on. A server that
-    never launched has none; neither has what ended before the context's baseline.
+    never launched has none; neither has what ended before the context's baseline: more than a second
+    before it, for Nova cuts the end to its second, and cASO may have left out what ended in the one
+    after its last run. Completed once more, it counts the same.
     """
     begin = floor_second(timeline.begin)
     ended = timeline.end is not None and timeline.end <= until
@@ -148,7 +150,7 @@ def cloud_records(
     if not timeline.launched or timeline.begin >= until or not (last > begin or ended):
         return []
     baseline = context.counted_whole_until
-    if baseline is not None and last <= baseline:
+    if baseline is not None and (until <= baseline or (ended and last <= baseline - SECOND)):
         return []
     records = []
     for month in Period(begin, max(last, begin + SECOND)).months():

@@ -178,7 +178,20 @@ def test_what_was_counted_before_us_stays_and_its_months_are_not_told_again():
 def test_a_server_that_ended_before_the_baseline_has_no_record():
     context = CloudContext("s", "c", "vo", counted_whole_until=at("2026-10-10"))
 
-    assert cloud_records(server(("2026-10-01", {}), end="2026-10-10"), at("2026-10-12"), context) == []
+    assert (
+        cloud_records(server(("2026-10-01", {}), end="2026-10-09 23:59:59"), at("2026-10-12"), context) == []
+    )
+
+
+@pytest.mark.parametrize("end", ["2026-10-10 12:00", "2026-10-10 12:00:00.9", "2026-10-10 12:00:01"])
+def test_a_server_that_ended_in_the_second_after_the_baseline_is_completed(end):
+    """Nova cuts the end to its second; who was reported before may have left out what ended there."""
+    context = CloudContext("s", "c", "vo", counted_whole_until=at("2026-10-10 12:00:00.3"))
+
+    (record,) = cloud_records(server(("2026-10-01", {}), end=end), at("2026-10-12"), context)
+
+    assert (record.status, record.end) == ("completed", at(end).replace(microsecond=0))
+    assert record.wall_s + record.suspended_s == (record.end - record.start).total_seconds()
 
 
 def test_a_server_whose_flavor_nobody_told_is_found():
