@@ -63,6 +63,12 @@ def _log(report: RunReport) -> None:
             messenger.pending,
             messenger.quarantined,
         )
+        if messenger.quarantined:
+            LOG.error(
+                "messenger %s: %d records are held back; usance status says why",
+                messenger.name,
+                messenger.quarantined,
+            )
         if messenger.error:
             LOG.error("messenger %s: %s", messenger.name, messenger.error)
     for sentence in report.warnings:
