@@ -24,6 +24,7 @@ from usance.model.errors import ConfigurationError, LedgerError
 
 BUSY_TIMEOUT_S: Final = 30
 CHUNK: Final = 1000  # rows in one insert
+ROWS_TO_COUNT: Final = 2000
 _WRITE: Final = "usance_write"
 
 Row = tuple[Any, ...]
@@ -40,6 +41,7 @@ class Store:
         self._engine = (
             _sqlite_engine(self.url, create=create) if self.is_sqlite else _postgres_engine(self.url)
         )
+        self._grown: dict[tuple[str, str], tuple[int, int]] = {}  # rows, and with how many it is counted
         if self.is_sqlite and self._is_file:
             self._use_wal()
 
@@ -69,6 +71,24 @@ class Store:
             connection = bare.execution_options(**{_WRITE: True})
             with connection.begin():
                 yield connection
+
+    def grown(self, project_id: str, cloud_id: str, rows: int) -> None:
+        """Let PostgreSQL count its rows anew when much came for a project at once.
+
+        It does so by itself, but after a minute; at a first look it would read the whole project
+        for every page until then. So it counts at 2,000 rows, at 4,000, and so on.
+        """
+        if self.is_sqlite:
+            return
+        known, due = self._grown.get((project_id, cloud_id), (0, ROWS_TO_COUNT))
+        known += rows
+        if known >= due:
+            due = 2 * known
+            with self.write() as connection:
+                connection.exec_driver_sql(
+                    "ANALYZE (SKIP_LOCKED) observation, report, timeline, span, record"
+                )
+        self._grown[project_id, cloud_id] = (known, due)
 
     def _use_wal(self) -> None:
         """Let readers read while somebody writes. The mode stays with the file.
@@ -223,13 +243,19 @@ _APPLICATION: Final = {"application_name": "usance"}
 
 def _set_up_postgres(raw: Any, _record: object) -> None:
     raw.execute(f"SET lock_timeout = '{BUSY_TIMEOUT_S}s'")
+    # A plan made for any list of ids compares each row with each of them.
+    raw.execute("SET plan_cache_mode = force_custom_plan")
     raw.commit()
 
 
 # --- what may go wrong -----------------------------------------------------------------------
 
+_FULL: Final = ("has no room left on its disk", "free some space; nothing that was kept is lost")
+
+# By the extended result code, else by its first byte (the primary one).
 _SQLITE_TROUBLE: Final = {
-    sqlite3.SQLITE_FULL: ("has no room left on its disk", "free some space; nothing that was kept is lost"),
+    sqlite3.SQLITE_FULL: _FULL,
+    sqlite3.SQLITE_IOERR_SHMSIZE: _FULL,  # no room for the index of the write-ahead log
     sqlite3.SQLITE_IOERR: (
         "can't be read or written: the disk reports an error",
         "look into the system's log; keep the ledger on a local disk",
@@ -251,7 +277,7 @@ _SQLITE_TROUBLE: Final = {
 
 # By SQLSTATE: the whole of it, else its first two characters (its class).
 _POSTGRES_TROUBLE: Final = {
-    "53100": ("has no room left on its disk", "free some space; nothing that was kept is lost"),
+    "53100": _FULL,
     "53": ("is out of resources", "look into the server's log"),
     "25006": ("can't be written: the server is read-only", "use the URL of the primary server"),
     "28": ("does not accept the user or the password", "check the URL of the ledger"),
@@ -281,7 +307,8 @@ def explained(place: str) -> Iterator[None]:
 
 def _trouble(error: BaseException | None) -> tuple[str, str] | None:
     if isinstance(error, sqlite3.Error):
-        return _SQLITE_TROUBLE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+        code = getattr(error, "sqlite_errorcode", 0)
+        return _SQLITE_TROUBLE.get(code) or _SQLITE_TROUBLE.get(code & 0xFF)
     state = getattr(error, "sqlstate", None)
     if state is None:
         # A connection that fails has no SQLSTATE, whatever the cause; the first line says it.

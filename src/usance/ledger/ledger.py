@@ -110,7 +110,7 @@ class Ledger:
         *rewind* says so. ValueError if the batch speaks of another project or cloud.
         """
         with self._store.write() as connection:
-            return observe(
+            observed = observe(
                 connection,
                 project_id,
                 cloud_id,
@@ -119,6 +119,8 @@ class Ledger:
                 now=datetime.now(UTC),
                 rewind=rewind,
             )
+        self._store.grown(project_id, cloud_id, observed.inserted)
+        return observed
 
     def statements(
         self, project_id: str, cloud_id: str, source: str, kind: str, ids: Sequence[str]
