@@ -30,7 +30,7 @@ from usance.ledger.ledger import Ledger
 from usance.messengers.messenger import Messenger
 from usance.messengers.outbox import StageResult
 from usance.messengers.registry import find_messengers
-from usance.model.errors import ConfigurationError
+from usance.model.errors import ConfigurationError, UsanceError, first_of
 from usance.model.period import SECOND, Period, floor_second, month_start
 from usance.sources.nova import NovaSource
 from usance.sources.source import Source
@@ -57,7 +57,11 @@ def extract(
         _ledger(settings, rehearse=request.dry_run) as ledger,
     ):
         run = _Run(settings, request, ledger, messengers, progress or _silent)
-        report = asyncio.run(run.all(with_usage=with_usage))
+        try:
+            report = asyncio.run(run.all(with_usage=with_usage))
+        except* UsanceError as group:
+            # What ends a run (a ledger without room, mostly) may come from work that goes on side by side.
+            raise first_of(group) from group
     return report.lasted(time.monotonic() - started)
 
 
@@ -111,6 +115,7 @@ class _Run:
         # Read after the first answers: by now it is known how far the cloud's clock is off.
         now = cloud.clock.now()
         until, warnings = _end_of_period(self._request, now)
+        warnings += _without_vo(selection.projects)
         await remember_projects(thread, selection.projects, now)
         observer = Observer(thread, cloud, self._source(cloud), self._settings)
         outcomes = await observer.observe(selection.projects, self._request, self._step)
@@ -174,6 +179,14 @@ class _Run:
             self._step(f"records for {messenger.name}", done, len(observed))
             staged.append(publisher.stage(project, messenger, datetime.now(UTC)))
         return publisher.deliver(messenger, staged, datetime.now(UTC))
+
+
+def _without_vo(projects: Sequence[Project]) -> list[str]:
+    return [
+        f"project {one.name} ({one.id}) is mapped to no VO: its records are held back until it is"
+        for one in projects
+        if one.vo is None
+    ]
 
 
 def _month_of(until: datetime) -> Period:

@@ -61,3 +61,9 @@ class LockHeldError(UsanceError):
     """Another run holds the lock."""
 
     exit_status = 75
+
+
+def first_of(group: BaseExceptionGroup[UsanceError]) -> UsanceError:
+    """Return the first error of a group, however deep it lies."""
+    inner = group.exceptions[0]
+    return first_of(inner) if isinstance(inner, BaseExceptionGroup) else inner

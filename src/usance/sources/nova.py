@@ -16,7 +16,7 @@ from usance.cloud.access import Cloud
 from usance.cloud.plugins import TokenScope
 from usance.cloud.projects import Project
 from usance.config.settings import FlavorKeys
-from usance.model.errors import CloudError, DoubtfulLookError, UsanceError
+from usance.model.errors import CloudError, DoubtfulLookError, UsanceError, first_of
 from usance.model.observation import Batch, Look, Observation, Scope
 from usance.model.period import EPOCH
 from usance.model.resource import SERVER, Resource
@@ -302,9 +302,3 @@ async def _side_by_side(questions: Iterable[Coroutine[None, None, T]]) -> list[T
     except* UsanceError as group:
         raise first_of(group) from group
     return [task.result() for task in asked]
-
-
-def first_of(group: BaseExceptionGroup[UsanceError]) -> UsanceError:
-    """Return the first error of a group, however deep it lies."""
-    inner = group.exceptions[0]
-    return first_of(inner) if isinstance(inner, BaseExceptionGroup) else inner
