@@ -211,6 +211,7 @@ def _catalog(cloud: DemoCloud, token: Token, base_url: str) -> list[dict[str, An
             ],
         }
         for kind, name, url in services
+        if kind not in cloud.options.uncatalogued
     ]
 
 
