@@ -5,23 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import re
-import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
 import orjson
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 OUTPUTS: Final = ("table", "json", "csv")
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _FORMULA: Final = ("=", "+", "-", "@")
-
-_UNBOUNDED: Final = 100_000  # columns
-_WORD: Final = 36  # characters: a UUID with its dashes
 
 Cell = str | int | None
 
@@ -63,32 +56,9 @@ def _csv_cell(cell: Cell) -> Cell:
 
 def print_tables(tables: Iterable[Columns]) -> None:
     """Print tables for people; one without rows is left out."""
-    # In a pipe a line is a row, however long: nothing is there that could show where it was folded.
-    width = None if sys.stdout.isatty() else _UNBOUNDED
-    console = Console(file=sys.stdout, highlight=False, width=width)
-    for one in tables:
-        if one.rows:
-            console.print(_table(one))
+    from usance.cli.tables import print_columns  # noqa: PLC0415 - rich takes long to load, and a cron job needs none
 
-
-def _table(columns: Columns) -> Table:
-    table = Table(title=Text(columns.title), title_justify="left", box=None, pad_edge=False)
-    for position, heading in enumerate(columns.headings):
-        numbers = all(isinstance(row[position], int) for row in columns.rows)
-        table.add_column(
-            Text(heading),
-            justify="right" if numbers else "left",
-            overflow="fold",
-            no_wrap=all(_is_word(row[position]) for row in columns.rows),
-        )
-    for row in columns.rows:
-        table.add_row(*(Text("" if cell is None else printable(str(cell))) for cell in row))
-    return table
-
-
-def _is_word(cell: Cell) -> bool:
-    """Tell an id or a number, which should stay in one piece, from a sentence."""
-    return not isinstance(cell, str) or (len(cell) <= _WORD and " " not in cell)
+    print_columns(tables)
 
 
 def show(output: str, value: Any, tables: Sequence[Columns]) -> None:
