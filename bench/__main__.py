@@ -1,4 +1,4 @@
-"""Run benchmarks and print one table: `python -m bench [--quick] [NAME ...]`."""
+"""Run benchmarks and print one table: `python -m bench [--quick] [--strict] [NAME ...]`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ NAMES = ("timeline", "records", "ledger", "extract", "scale", "lab")
 
 
 def main() -> int:
-    """Run what was asked for; exit status 1 if a figure misses its aim."""
+    """Run what was asked for; with --strict, the exit status is 1 if a figure misses its aim."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="one of " + ", ".join(NAMES) + "; default: all"
     )
     parser.add_argument("--quick", action="store_true", help="smaller and once: does it work at all?")
+    parser.add_argument("--strict", action="store_true", help="exit status 1 if a figure misses its aim")
     options = parser.parse_args()
     for name in options.names:
         if name not in NAMES:
@@ -38,7 +39,7 @@ def main() -> int:
         f"{os.cpu_count()} processors; load {load:.1f} at the end."
         " Aims are for a machine that is otherwise idle."
     )
-    return 1 if any(one.met is False for one in figures) else 0
+    return 1 if options.strict and any(one.met is False for one in figures) else 0
 
 
 if __name__ == "__main__":

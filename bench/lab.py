@@ -9,11 +9,12 @@ What the lab holds is what its tests left there; `lab/README.md` says how to sta
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from http.client import HTTPResponse
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 from bench import ours, peer
 from bench.child import Took, measure
@@ -24,6 +25,7 @@ from bench.recorded import Asked, by_kind, read
 from bench.workplace import Account, copy, forget_messages, prepare, records
 
 CONCURRENCY = 8
+USER, PROJECT = "accounting", "lab-atlas"
 
 
 def is_up() -> bool:
@@ -37,7 +39,7 @@ def run(*, quick: bool = False) -> list[Figure]:
     if not is_up():
         print("the lab is not up: `make lab` starts it", file=sys.stderr)
         return []
-    bench = _Bench(_account())
+    bench = _Bench(_Lab())
     rounds = [bench.round() for _ in range(1 if quick else 3)]
     calls = {"Usance": bench.calls(), "cASO": bench.peer_calls()}
     case = f"lab, {rounds[0]['Usance'][1]} records"
@@ -72,29 +74,50 @@ def _note(name: str, calls: dict[str, int]) -> str:
     return f"on the lab, {name} asked: " + ", ".join(f"{count} {kind}" for kind, count in calls.items())
 
 
-def _account() -> Account:
-    asked = [sys.executable, "lab", "env", "--user", "accounting", "--project", "lab-atlas", "--json"]
-    found = subprocess.run(asked, cwd=REPOSITORY, capture_output=True, check=True, timeout=60).stdout
-    env = json.loads(found)["environment"]
-    return Account(env["OS_AUTH_URL"], env["OS_USERNAME"], env["OS_PASSWORD"])
+class _Lab:
+    """How the lab is entered, and which projects its accounting account reads."""
+
+    def __init__(self) -> None:
+        asked = [sys.executable, "lab", "env", "--user", USER, "--project", PROJECT, "--json"]
+        found = subprocess.run(asked, cwd=REPOSITORY, capture_output=True, check=True, timeout=60).stdout
+        described = json.loads(found)
+        env = described["environment"]
+        self.account = Account(env["OS_AUTH_URL"], env["OS_USERNAME"], env["OS_PASSWORD"])
+        self.voms = Path(described["voms"])
+
+    def projects(self) -> list[str]:
+        """Return the ids of the projects that the account may enter."""
+        user = {
+            "name": self.account.username,
+            "password": self.account.password,
+            "domain": {"name": "Default"},
+        }
+        auth = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}}}
+        with self._open("/auth/tokens", json.dumps(auth).encode()) as response:
+            token = response.headers["x-subject-token"]
+        with self._open("/auth/projects", token=token) as response:
+            return [one["id"] for one in json.load(response)["projects"]]
+
+    def _open(self, path: str, body: bytes | None = None, token: str = "") -> HTTPResponse:
+        headers = {"Content-Type": "application/json", "X-Auth-Token": token}
+        request = Request(self.account.auth_url + path, data=body, headers=headers)  # noqa: S310 -- loopback
+        response: HTTPResponse = urlopen(request, timeout=60)  # noqa: S310 -- as above
+        return response
 
 
 class _Bench:
-    def __init__(self, account: Account) -> None:
+    def __init__(self, lab: _Lab) -> None:
         self._work = directory() / "work"
         self._states = {name: self._work / f"lab-{name}" for name in ("Usance", "cASO")}
         self._requests = self._work / "lab-requests.jsonl"
-        projects = os.environ.get("USANCE_BENCH_LAB_PROJECTS", "")
-        extra = f"[usance]\ndomains = {os.environ.get('USANCE_BENCH_LAB_DOMAINS', '')}\n"
+        projects = ",".join(lab.projects())
         for name, work in self._states.items():
-            path = prepare(
-                work,
-                account,
-                extractors="nova" if name == "cASO" else None,
-                extra=extra if "USANCE_BENCH_LAB_DOMAINS" in os.environ else "",
+            extractors = "nova" if name == "cASO" else None
+            path = prepare(work, lab.account, extractors=extractors)
+            path.write_text(
+                path.read_text().replace("[DEFAULT]", f"[DEFAULT]\nprojects = {projects}\ncaso_tag =", 1)
             )
-            if projects:
-                path.write_text(path.read_text().replace("[DEFAULT]", f"[DEFAULT]\nprojects = {projects}", 1))
+            (work / "voms.json").write_text(lab.voms.read_text())
         hour_ago = datetime.now(UTC) - timedelta(hours=1)
         ours.run(self._states["Usance"], log=self._work / "lab-first.log", expected=(0, 1))
         peer.run(self._states["cASO"], until=hour_ago, log=self._work / "lab-peer-first.log")
