@@ -13,7 +13,7 @@ from usance.cli.configuration import configuration_options, configure, examples,
 from usance.cli.present import Columns, show
 from usance.config.load import Need
 from usance.ledger.engine import Store
-from usance.ledger.migrating import stored_version
+from usance.ledger.migrating import MIGRATIONS, refuse_newer, stored_version
 from usance.ledger.naming import names
 from usance.ledger.schema import SCHEMA_VERSION
 from usance.ledger.status import status as read_status
@@ -53,9 +53,13 @@ def needs_attention(found: Status) -> bool:
 def _read(url: str) -> tuple[Status, dict[str, str]]:
     with closing(Store(url, create=False)) as store, store.read() as connection:
         version = stored_version(connection)
+        if version is None:
+            raise LedgerError(f"the ledger {store.place} is empty", hint="usance extract makes its tables")
         if version != SCHEMA_VERSION:
+            refuse_newer(version, migrations=MIGRATIONS, place=store.place)
             raise LedgerError(
-                f"the ledger {store.place} has the schema {version or 'of nothing'}, not {SCHEMA_VERSION}",
+                f"the ledger {store.place} was made by an older usance (schema {version},"
+                f" needed {SCHEMA_VERSION})",
                 hint="usance db upgrade",
             )
         found = read_status(connection)

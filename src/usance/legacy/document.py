@@ -34,7 +34,8 @@ Generated from the commands themselves. `--help` says the same of each one.
 | 141 | Who read the output went away (as with `head`). |
 
 An error is one line on standard error: what is wrong, where, and in parentheses what to do.
-`--debug` adds a traceback. Results go to standard output, everything else to standard error.
+`--debug` adds a traceback. What a run did goes to standard output, with what failed in it; what made
+it impossible, and what it notices on the way, to standard error.
 """
 
 _CASO = """\
@@ -43,7 +44,7 @@ _CASO = """\
 The command of cASO, for cron jobs that exist. It reads `caso.conf` where cASO finds it, logs as
 cASO does, and does what `usance extract` does. With `--dry-run` it prints the records.
 
-Its exit status is not always 0, as cASO's is: see above.
+It prints nothing else: what it did and what failed are log messages. Its exit statuses are those above.
 """
 
 _CASO_PROJECTS = """\

@@ -2,8 +2,10 @@
 
 import csv
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -137,6 +139,22 @@ def test_another_run_is_75(run, conf, tmp_path):
 
     assert result.returncode == 75
     one_line(result, "holds the lock")
+
+
+def test_status_of_a_ledger_that_is_empty_or_newer_says_what_to_do(run, conf, tmp_path):
+    path = tmp_path / "spool" / "usance.sqlite"
+    path.touch()
+    empty = run("usance", "status", "--config-file", conf)
+    run("usance", "extract", "--config-file", conf)
+    with closing(sqlite3.connect(path)) as ledger, ledger:
+        ledger.execute("UPDATE ledger_version SET version_num = '9999'")
+
+    newer = run("usance", "status", "--config-file", conf)
+
+    assert empty.returncode == 1
+    one_line(empty, "is empty", "usance extract makes its tables")
+    assert newer.returncode == 2
+    one_line(newer, "made by a newer usance")
 
 
 def test_debug_shows_where_an_error_comes_from_but_no_secret(run, conf):

@@ -63,6 +63,20 @@ def test_every_command_that_a_page_names_exists():
             assert not isinstance(group, click.Group) or not second or second in group.commands, name(page)
 
 
+def test_every_target_that_a_page_names_is_in_the_makefile():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+    named = [
+        (name(page), target)
+        for page in PAGES
+        for target in re.findall(
+            r"(?:`|^)(?:USANCE_LAB=0 )?make ([a-z-]+)", page.read_text("utf-8"), re.MULTILINE
+        )
+    ]
+    assert named
+    assert [one for one in named if one[1] not in targets] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_every_link_leads_somewhere(page: Path):
     for target in links(page):
