@@ -12,7 +12,6 @@ from usance.demo.clock import Clock
 from usance.demo.cloud import CloudOptions, DemoCloud
 from usance.demo.faults import Fault, FaultKind
 from usance.demo.history import SeededHistory
-from usance.demo.server import listen, make_server
 from usance.demo.setup import write_caso_conf
 
 
@@ -75,6 +74,10 @@ def main(
     write_conf: Path | None,
 ) -> None:
     """Make the cloud, say where it is, and serve it."""
+    try:
+        from usance.demo.server import listen, make_server  # noqa: PLC0415 - its libraries are an extra
+    except ModuleNotFoundError as missing:
+        raise click.ClickException(f"{missing.name} is not installed (pip install 'usance[demo]')") from None
     ticking = Clock(_instant(clock))
     last = _instant(end) or ticking.now()
     history = SeededHistory(

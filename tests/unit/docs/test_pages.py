@@ -52,6 +52,17 @@ def test_every_command_and_each_of_its_options_is_in_the_reference():
                 assert f"`{parameter.opts[0]}`" in section, (path, parameter.opts[0])
 
 
+def test_every_rule_that_the_role_accounting_needs_is_in_the_guide():
+    guide = (ROOT / "docs" / "howto" / "site-administrator.md").read_text(encoding="utf-8")
+    policies = "".join(
+        file.read_text(encoding="utf-8") for file in (ROOT / "lab/policies/accounting").glob("*.yaml")
+    )
+
+    rules = re.findall(r'^"([^"]+)":', policies, re.MULTILINE)
+    assert len(rules) >= 10
+    assert [rule for rule in rules if f"`{rule}`" not in guide] == []
+
+
 def test_every_command_that_a_page_names_exists():
     known = {path for path, _ in commands()} | {f"usance {name}" for name in cli.commands}
 
