@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Final
 
-from sqlalchemy import ColumnElement, CompoundSelect, Connection, Select, Text, bindparam, func, select, union
+from sqlalchemy import ColumnElement, Connection, Select, Text, bindparam, func, select
 
 from usance.ledger import rows, schema
 from usance.ledger.engine import Store
@@ -15,6 +17,9 @@ from usance.model.period import Period, from_us, to_us
 
 PAGE: Final = 1000
 """Timelines read at once."""
+
+BLOCK: Final = 20_000
+"""Ids read at once."""
 
 
 def timelines(
@@ -27,58 +32,58 @@ def timelines(
     touching: Period | None,
 ) -> Iterator[Changed]:
     """Yield timelines page by page; no transaction is open while the caller has them."""
-    reader = _Reader(project_id, cloud_id, kind, since_revision, touching)
-    after = ""
-    while True:
+    reader = _Reader(store, project_id, cloud_id, kind, since_revision)
+    for page in rows.pages(reader.ids(touching), PAGE):
         with store.read() as connection:
-            ids = reader.ids(connection, after)
-            page = reader.changed(connection, ids) if ids else []
-        yield from page
-        if len(ids) < PAGE:
-            return
-        after = ids[-1]
+            found = reader.changed(connection, page)
+        yield from found
 
 
 class _Reader:
     """The timelines of one kind of one project, seen from a revision."""
 
-    def __init__(
-        self, project_id: str, cloud_id: str, kind: str, since: int, touching: Period | None
-    ) -> None:
+    def __init__(self, store: Store, project_id: str, cloud_id: str, kind: str, since: int) -> None:
+        self.store = store
         self.place = (project_id, cloud_id, kind)
         self.since = since
-        self._query = self._page(touching)
-
-    def ids(self, connection: Connection, after: str) -> list[str]:
-        """Return the ids of the next page."""
-        return [resource_id for (resource_id,) in connection.execute(self._query, {"after": after})]
-
-    def _page(self, touching: Period | None) -> Select[str] | CompoundSelect[str]:
-        """Return the query for the page after the id `after`.
-
-        Each condition has an index of its own, so that the dead of past years cost nothing.
-        """
         table = schema.timeline.c
-        ids = select(table.resource_id).where(
-            table.project_id == self.place[0],
-            table.cloud_id == self.place[1],
-            table.kind == self.place[2],
-            table.resource_id > bindparam("after", type_=Text),
+        self._own = select(table.resource_id).where(
+            table.project_id == project_id, table.cloud_id == cloud_id, table.kind == kind
         )
+
+    def ids(self, touching: Period | None) -> Iterator[str]:
+        """Yield the ids, in order, of what changed or lives in the period.
+
+        Each condition is a query of its own with an index of its own, so that the dead of past
+        years cost nothing: all that lives goes by blocks, the rest is little enough to be held.
+        """
         if self.since <= 0:
-            return ids.order_by(table.resource_id).limit(PAGE)
-        choices = [ids.where(table.revision > self.since)]
-        if touching is not None:
-            lives = table.begin_at < to_us(touching.end)
-            choices += [
-                ids.where(lives, table.end_at.is_(None)),
-                ids.where(lives, table.end_at > to_us(touching.start)),
-            ]
-        # Each part is cut to a page first, so that a page is merged from a few short lists.
-        parts = [
-            select(one.order_by(table.resource_id).limit(PAGE).subquery().c.resource_id) for one in choices
-        ]
-        return union(*parts).order_by("resource_id").limit(PAGE)
+            return self._blocks(self._own)
+        table = schema.timeline.c
+        changed = self._own.where(table.revision > self.since)
+        if touching is None:
+            return iter(self._held(changed))
+        lives = table.begin_at < to_us(touching.end)
+        ended = self._own.where(table.end_at > to_us(touching.start), lives)
+        alive = self._own.where(table.end_at.is_(None), lives)
+        merged = heapq.merge(self._held(changed, ended), self._blocks(alive))
+        return (resource_id for resource_id, _ in groupby(merged))
+
+    def _held(self, *queries: Select[str]) -> list[str]:
+        with self.store.read() as connection:
+            return sorted({one for query in queries for (one,) in connection.execute(query)})
+
+    def _blocks(self, query: Select[str]) -> Iterator[str]:
+        column = schema.timeline.c.resource_id
+        block = query.where(column > bindparam("after", type_=Text)).order_by(column).limit(BLOCK)
+        after = ""
+        while True:
+            with self.store.read() as connection:
+                ids = [one for (one,) in connection.execute(block, {"after": after})]
+            yield from ids
+            if len(ids) < BLOCK:
+                return
+            after = ids[-1]
 
     def changed(self, connection: Connection, ids: Sequence[str]) -> list[Changed]:
         """Return the timelines, each with the instant from which it differs from what it was."""

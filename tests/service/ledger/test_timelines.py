@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from said import PLACE, at, batch, changed, created, deleted, look, seen
 from usance.ledger import reading
 from usance.ledger.ledger import Ledger
@@ -105,3 +107,18 @@ def test_kinds_are_kept_apart(ledger: Ledger) -> None:
     ledger.observe(*PLACE, batch(seen("web", window, since="10:00"), look=window))
 
     assert list(ledger.timelines(*PLACE, VOLUME)) == []
+
+
+def test_blocks_of_ids_follow_each_other_without_a_gap(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ids are read in blocks, timelines in pages; neither border loses or repeats one."""
+    monkeypatch.setattr(reading, "BLOCK", 30)
+    monkeypatch.setattr(reading, "PAGE", 8)
+    names = [f"web{number:05}" for number in range(90)]
+    ledger.observe(*PLACE, batch(*(created(one, "10:00") for one in names)))
+    ledger.observe(*PLACE, batch(*(changed(one, "11:00", state="stopped") for one in names[::3])))
+
+    assert ids(ledger) == names
+    assert ids(ledger, since_revision=1) == names[::3]
+    assert ids(ledger, since_revision=1, touching=TODAY) == names
