@@ -150,6 +150,7 @@ def _dry_columns(report: RunReport) -> Columns:
 def _sentences(report: RunReport) -> tuple[Columns, ...]:
     kinds = (
         ("Not accounted", report.refused),
+        ("Not known", report.troubles),
         ("Differences from Nova's usage API", report.differences),
         ("Warnings", report.warnings),
     )

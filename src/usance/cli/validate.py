@@ -31,9 +31,7 @@ class Verdict(msgspec.Struct, frozen=True):
     )
 )
 @output_option
-@click.argument(
-    "paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="PATH..."
-)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 def validate(*, output: str, paths: Sequence[Path]) -> int:
     """Check cloud messages: files, or all messages of a queue.
 
@@ -55,6 +53,8 @@ def validate(*, output: str, paths: Sequence[Path]) -> int:
 
 def _messages(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
+        if not path.exists():
+            raise ConfigurationError(f"there is no message and no queue {path}", hint="see the spelling")
         if path.is_dir():
             yield from sorted(one for one in path.rglob("*") if one.is_file() and not one.suffix)
         else:

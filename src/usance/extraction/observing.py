@@ -41,6 +41,17 @@ class Outcome(msgspec.Struct, frozen=True):
     observations: int = 0  # that were new
     changed: int = 0  # timelines
 
+    def beside(self, other: Outcome | None) -> Outcome:
+        """Return how both looks went together."""
+        if other is None:
+            return self
+        errors = [one.error for one in (other, self) if one.error is not None]
+        return Outcome(
+            "; ".join(errors) or None,
+            self.observations + other.observations,
+            self.changed + other.changed,
+        )
+
 
 def start_of(
     ledger: Ledger,
@@ -107,13 +118,15 @@ def _names_in_configuration(project: Project, settings: Settings) -> list[str]:
 class Observer:
     """Looks at projects side by side; each one's failure is its own."""
 
-    def __init__(self, run: LedgerThread, cloud: Cloud, source: Source, settings: Settings) -> None:
+    def __init__(
+        self, run: LedgerThread, cloud: Cloud, source: Source, settings: Settings, mentions: Mentions
+    ) -> None:
         self._run = run
         self._cloud = cloud
         self._source = source
         self._settings = settings
         self._cloud_id = settings.cloud.cloud_id
-        self.mentions = Mentions(run)
+        self._mentions = mentions
 
     async def observe(
         self, projects: Sequence[Project], request: ExtractRequest, step: Step
@@ -159,7 +172,7 @@ class Observer:
         try:
             look = self._source.look(group, memory, since=since, full=starts[group[0].id].full)
             async for project_id, batch in look:
-                await self.mentions.note(project_id, batch.observations)
+                await self._mentions.note(project_id, batch.observations)
                 kept = await self._run(self._run.ledger.observe, project_id, self._cloud_id, batch)
                 before = seen[project_id]
                 seen[project_id] = Outcome(

@@ -62,7 +62,8 @@ class RunReport(msgspec.Struct, frozen=True):
     projects: tuple[ProjectResult, ...] = ()
     messengers: tuple[MessengerResult, ...] = ()
     refused: tuple[str, ...] = ()  # configured projects that could not be accounted: one sentence each
-    warnings: tuple[str, ...] = ()  # what did not stop anything but should be known
+    troubles: tuple[str, ...] = ()  # what a service did not tell; the records went out without it
+    warnings: tuple[str, ...] = ()  # what should be known, and lacks nothing
     usage: tuple[ProjectUsage, ...] = ()  # where it was asked for
     dry_records: tuple[DryRecord, ...] = ()  # of a dry run
     differences: tuple[str, ...] = ()  # of --verify: one sentence each
@@ -90,6 +91,7 @@ class RunReport(msgspec.Struct, frozen=True):
         """0 if everything was done; 1 if something failed, was refused, or is held back."""
         troubled = (
             self.refused
+            or self.troubles
             or any(project.error for project in self.projects)
             or any(one.error or one.quarantined or one.pending for one in self.messengers)
             or any(record.problem for record in self.dry_records)

@@ -20,7 +20,7 @@ from usance.extraction.addresses import observe_addresses
 from usance.extraction.executor import LedgerThread
 from usance.extraction.garbage import collected_rarely
 from usance.extraction.lock import run_lock
-from usance.extraction.naming import remember_images, remember_projects, remember_users
+from usance.extraction.naming import Mentions, remember_images, remember_projects, remember_users
 from usance.extraction.observing import Observer, Outcome, Step
 from usance.extraction.publishing import Publisher
 from usance.extraction.report import MessengerResult, ProjectResult, RunReport
@@ -32,8 +32,7 @@ from usance.messengers.outbox import StageResult
 from usance.messengers.registry import find_messengers
 from usance.model.errors import ConfigurationError, UsanceError, first_of
 from usance.model.period import SECOND, Period, floor_second, month_start
-from usance.sources.nova import NovaSource
-from usance.sources.source import Source
+from usance.sources.registry import find_sources
 
 KEYSTONE = "keystone"
 """The name under which the ledger keeps why a configured project could not be had."""
@@ -117,12 +116,11 @@ class _Run:
         until, warnings = _end_of_period(self._request, now)
         warnings += _without_vo(selection.projects)
         await remember_projects(thread, selection.projects, now)
-        observer = Observer(thread, cloud, self._source(cloud), self._settings)
-        outcomes = await observer.observe(selection.projects, self._request, self._step)
+        outcomes, mentions = await self._observe(cloud, thread, selection.projects)
         observed = [one for one in selection.projects if outcomes[one.id].error is None]
-        warnings += await observe_addresses(thread, cloud, observed)
+        troubles = await observe_addresses(thread, cloud, observed)
         await remember_users(thread, cloud, now)
-        warnings += await remember_images(thread, cloud, observed, observer.mentions, now)
+        troubles += await remember_images(thread, cloud, observed, mentions, now)
         found: list[str] = []
         if self._request.verify:
             found = [one async for one in differences(thread, cloud, observed, _month_of(until))]
@@ -130,14 +128,24 @@ class _Run:
             until=until,
             projects=tuple(_result(one, outcomes[one.id]) for one in selection.projects),
             refused=tuple(f"{what}: {reason}" for what, reason in selection.refused),
+            troubles=tuple(troubles),
             warnings=tuple(warnings),
             differences=tuple(found),
             requests=cloud.client.requests,
         )
         return await thread(self._publish, report, observed, with_usage=with_usage)
 
-    def _source(self, cloud: Cloud) -> Source:
-        return NovaSource(cloud, self._settings.flavor_keys)
+    async def _observe(
+        self, cloud: Cloud, thread: LedgerThread, projects: Sequence[Project]
+    ) -> tuple[dict[str, Outcome], Mentions]:
+        """Let every configured source look at the projects; a project fails if one of them fails."""
+        mentions = Mentions(thread)
+        outcomes: dict[str, Outcome] = {}
+        for source in find_sources(cloud, self._settings):
+            observer = Observer(thread, cloud, source, self._settings, mentions)
+            for project_id, outcome in (await observer.observe(projects, self._request, self._step)).items():
+                outcomes[project_id] = outcome.beside(outcomes.get(project_id))
+        return outcomes, mentions
 
     def _note_refused(self, selection: Selection, at: datetime) -> None:
         """Keep why configured projects could not be had, and forget it of those that could."""

@@ -6,6 +6,7 @@ PostgreSQL it is one transaction that is rolled back in the end.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator
@@ -44,10 +45,12 @@ def _copy(url: str, target: Path) -> None:
     source = url.partition(":///")[2].partition("?")[0]
     if source in _IN_MEMORY or not Path(source).exists():
         return
-    # A reader of a WAL file needs the right to write beside it, unless it takes the file as it lies.
+    # Who reads a file with a write-ahead log writes beside it. Where that can't be, nobody else of
+    # ours writes either, and the file is taken as it lies: so a dry run needs no right to write.
+    how = "mode=ro" if os.access(Path(source).parent, os.W_OK) else "immutable=1"
     with (
         explained(source),
-        closing(sqlite3.connect(f"{Path(source).absolute().as_uri()}?mode=ro", uri=True, timeout=30)) as old,
+        closing(sqlite3.connect(f"{Path(source).absolute().as_uri()}?{how}", uri=True, timeout=30)) as old,
         closing(sqlite3.connect(target)) as new,
     ):
         old.backup(new)

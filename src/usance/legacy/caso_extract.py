@@ -51,7 +51,7 @@ def _log(report: RunReport) -> None:
                 project.vo,
                 project.observations,
             )
-    for sentence in report.refused:
+    for sentence in (*report.refused, *report.troubles):
         LOG.error("%s", sentence)
     for messenger in report.messengers:
         LOG.info(

@@ -129,7 +129,8 @@ def test_a_ledger_that_fills_up_anywhere_is_said_to_and_the_next_run_completes_i
             except LedgerError as error:
                 complaints = [str(error)]
             else:
-                complaints = [one.error for one in report.projects if one.error] + list(report.warnings)
+                complaints = [one.error for one in report.projects if one.error]
+                complaints += [*report.warnings, *report.troubles]
                 assert report.exit_status == (1 if complaints else 0)
 
             assert all("no room left on its disk" in one for one in complaints), complaints

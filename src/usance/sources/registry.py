@@ -1,0 +1,30 @@
+"""Finding sources by the names in a configuration."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import Final, cast
+
+from usance.cloud.access import Cloud
+from usance.config.settings import Settings
+from usance.model.errors import ConfigurationError
+from usance.sources.source import Source
+
+SOURCES: Final = "usance.sources"
+
+
+def find_sources(cloud: Cloud, settings: Settings) -> list[Source]:
+    """Return the configured sources of a cloud, in their order.
+
+    An entry point of `usance.sources` is called with the cloud and the flavor keys. Raises
+    ConfigurationError for a name that nobody provides.
+    """
+    found: list[Source] = []
+    for name in settings.extractors:
+        points = entry_points(group=SOURCES, name=name)
+        if not points:
+            known = ", ".join(sorted(entry_points(group=SOURCES).names))
+            raise ConfigurationError(f"there is no source {name!r}", hint=f"there are {known}")
+        make = next(iter(points)).load()
+        found.append(cast("Source", make(cloud, settings.flavor_keys)))
+    return found
