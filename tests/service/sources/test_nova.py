@@ -345,6 +345,7 @@ def test_row_that_was_archived_is_gone_at_the_next_full_look_only(place):
     there.demo.clock.set(BEGIN + timedelta(days=15))
     there.look()
     before = there.timeline(life)
+    there.demo.clock.advance(timedelta(minutes=1))
     there.look(full=True)
     after = there.timeline(life)
 
