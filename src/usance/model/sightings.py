@@ -22,11 +22,15 @@ class Sighting(msgspec.Struct, frozen=True, gc=False):
     present: bool
     said: Observation | None  # what is asserted; None: a source that never spoke of it did not list it
     explicit: bool  # said in this very look, not repeated by its silence
+    # The silence of a look at changes: it says that nothing changed, and would be as silent of a row
+    # that was removed.
+    of_changes: bool = False
 
     @property
     def is_evidence_of_life(self) -> bool:
         """Whether it shows that the resource existed."""
-        return self.present and self.said is not None and self.said.is_evidence_of_life
+        said = self.said
+        return self.present and not self.of_changes and said is not None and said.is_evidence_of_life
 
 
 def explicit(observation: Observation) -> Sighting:
@@ -68,7 +72,12 @@ def silent(
             said_at, observation = said[last]
             if said_at != window:
                 present = observation.verb is _SEEN
-                found.append(Sighting(look.begin, look.end, present, observation, explicit=False))
+                of_changes = look.scope is not _FULL
+                found.append(
+                    Sighting(
+                        look.begin, look.end, present, observation, explicit=False, of_changes=of_changes
+                    )
+                )
         elif look.scope is _FULL and (
             look.begin > created + tolerance or (not created_exactly and look.end < created)
         ):
