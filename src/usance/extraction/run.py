@@ -219,6 +219,8 @@ def _end_of_period(request: ExtractRequest, now: datetime) -> tuple[datetime, li
     if request.extract_to is None:
         return _after(request.extract_from, now), []
     until = floor_second(request.extract_to)
+    if month_start(until + SECOND) == until + SECOND <= now:
+        until += SECOND  # who writes the last second of a month means all of it
     if until > now:
         return _after(request.extract_from, now), [
             f"the end of the period, {until.isoformat()}, is in the future: now ({now.isoformat()}) is taken"

@@ -38,7 +38,13 @@ def due_records(
 
 
 def counted_until(staged: Mapping[str, StagedRecord], until: datetime) -> datetime:
-    """Return up to when a server is to be counted: *until*, or what was stated before if that is later."""
+    """Return up to when a server is to be counted: *until*, or what was stated before if that is later.
+
+    A record of the last second of a month stands for all of the month. So a period that ends with
+    that very second is counted up to the second before it, and the next one takes it along.
+    """
+    if last_second(until):
+        until -= SECOND
     return max([until, *(_covered_until(one) for one in staged.values())])
 
 

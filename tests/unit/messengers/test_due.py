@@ -243,3 +243,16 @@ def test_any_number_of_runs_leaves_apel_as_one_run_would(history):
     assert sum(one.cpu_s for one in months) == truth.vcpu_s
     assert all(one.wall_s >= 0 and one.cpu_s >= 0 for one in months)
     assert all(one.wall_s <= 31 * 86400 for one in months)
+
+
+def test_a_run_in_the_last_second_of_a_month_leaves_that_second_to_the_next_one():
+    """A record of the last second stands for the whole month, so it must not be made too early."""
+    changes = [(at("2026-06-20"), {"state": "active", "vcpus": 1})]
+    early, late = at("2026-07-31T23:59:59"), at("2026-08-15")
+    many, single = Outbox(), Outbox()
+
+    many.run(known_at(changes, None, early), early, changed_from=changes[0][0])
+    many.run(known_at(changes, None, late), late, changed_from=None)
+    single.run(known_at(changes, None, late), late, changed_from=changes[0][0])
+
+    assert many.apel.state() == single.apel.state()
