@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from usance.records import apel
@@ -48,6 +49,7 @@ _MAX_DATETIME_S: Final = 253402300799  # the last second of the year 9999
 _INTEGER: Final = re.compile(r"-?[0-9]{1,19}")
 _DECIMAL: Final = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?")
 _FOREIGN: Final = re.compile(r"[^\x20-\x7e\n]")
+_LONGEST_KEPT: Final = 512  # characters of a line that is worth remembering
 
 
 def cloud_findings(record: CloudRecord, text: str) -> list[Finding]:
@@ -95,20 +97,36 @@ def text_findings(text: str) -> list[Finding]:
         found.append(Finding("", "%% inside a record ends it for the receiver"))
     if _FOREIGN.search(text):
         found.append(Finding("", "something else than printable ASCII"))
-    try:
-        pairs = apel.split_lines(text)
-    except ValueError as error:
-        return [*found, Finding("", f"a line without a colon: {str(error)[:80]!r}")]
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
+    lines = [
+        _read_line(line) if len(line) < _LONGEST_KEPT else _read_line.__wrapped__(line)
+        for line in text.strip().splitlines()
+    ]
+    fields: dict[str, str] = {}
+    for key, value, finding in lines:
+        if key is None:
+            return [*found, Finding("", f"a line without a colon: {value[:80]!r}")]
+        fields[key] = value
+        if finding is not None:
+            found.append(finding)
+    if len(fields) != len(lines):
         found.append(Finding("", "a key stands twice"))
-    for key, value in pairs:
-        check = _REASON.get(key)
-        reason = check(value) if check else "the receiver does not know this field"
-        if reason is not None:
-            found.append(Finding(key, reason))
     found += [Finding(key, "is mandatory") for key in _MANDATORY if is_null(fields.get(key, ""))]
     return found or _consistency(fields)
+
+
+@lru_cache(maxsize=8192)
+def _read_line(line: str) -> tuple[str | None, str, Finding | None]:
+    """Return key and value of a line, and what is wrong with them; no key for a line that is none.
+
+    Most lines of a message stand in all its records, so each is read once.
+    """
+    key, colon, value = line.partition(":")
+    if not colon:
+        return None, line, None
+    key, value = key.strip(), value.strip()
+    check = _REASON.get(key)
+    reason = check(value) if check else "the receiver does not know this field"
+    return key, value, None if reason is None else Finding(key, reason)
 
 
 def _text_reason(value: str, limit: int = MAX_TEXT_BYTES) -> str | None:
