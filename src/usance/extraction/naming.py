@@ -6,7 +6,7 @@ So whatever cuts a run off, the next one knows which names are still to be looke
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from usance.cloud.access import Cloud
@@ -68,30 +68,44 @@ async def remember_users(run: LedgerThread, cloud: Cloud, at: datetime) -> None:
 
 
 async def remember_images(
-    run: LedgerThread, cloud: Cloud, projects: Sequence[Project], mentions: Mentions, at: datetime
+    run: LedgerThread, cloud: Cloud, project: Project, images: Collection[str], at: datetime
 ) -> list[str]:
-    """Look up the marketplace's URIs of images that are new to the ledger; return what went wrong.
+    """Look up the marketplace's URIs of a project's images that are new; return what went wrong.
 
     Without Glance, records carry the id of the image: that is no reason to hold them back.
     """
+    wanted = sorted(set(await run(run.ledger.unnamed, IMAGE_URI)).intersection(images))
+    if not wanted:
+        return []
+    try:
+        found = await cloud.image_uris(project, wanted)
+    except CloudError as error:
+        return [f"project {project.name}: image properties can't be read: {error}"]
+    # What has no URI keeps its id for a name.
+    named = {one: found.get(one, one) for one in wanted}
+    await run(run.ledger.remember_names, IMAGE_URI, named, at=at)
+    return []
+
+
+async def remember_orphans(
+    run: LedgerThread, cloud: Cloud, projects: Iterable[Project], at: datetime
+) -> list[str]:
+    """Look up the images that a run noted which was cut off: nobody remembers which project has them.
+
+    To be called before anything is noted. Returns what went wrong.
+    """
+    orphans = set(await run(run.ledger.unnamed, IMAGE_URI))
     problems: list[str] = []
-    unnamed = set(await run(run.ledger.unnamed, IMAGE_URI))
-    # Of those that a run noted which was cut off, nobody remembers who mentioned them.
-    orphans = unnamed.difference(*mentions.images.values())
     for project in projects:
-        wanted = (mentions.images.get(project.id, set()) & unnamed) | orphans
-        if not wanted:
-            continue
+        if not orphans:
+            return problems
         try:
-            found = await cloud.image_uris(project, sorted(wanted))
+            found = await cloud.image_uris(project, sorted(orphans))
         except CloudError as error:
             problems.append(f"project {project.name}: image properties can't be read: {error}")
             continue
-        # What has no URI keeps its id for a name; an orphan may be another project's.
-        settled = {one: found.get(one, one) for one in wanted if one in found or one not in orphans}
-        await run(run.ledger.remember_names, IMAGE_URI, settled, at=at)
-        unnamed -= settled.keys()
-        orphans -= settled.keys()
+        await run(run.ledger.remember_names, IMAGE_URI, found, at=at)
+        orphans -= found.keys()
     if orphans and not problems:
         await run(run.ledger.remember_names, IMAGE_URI, {one: one for one in orphans}, at=at)
     return problems

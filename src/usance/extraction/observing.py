@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -129,9 +129,16 @@ class Observer:
         self._mentions = mentions
 
     async def observe(
-        self, projects: Sequence[Project], request: ExtractRequest, step: Step
+        self,
+        projects: Sequence[Project],
+        request: ExtractRequest,
+        step: Step,
+        then: Callable[[Project], Awaitable[None]] | None = None,
     ) -> dict[str, Outcome]:
-        """Look at the projects and keep what is seen; return how it went, by project id."""
+        """Look at the projects and keep what is seen; return how it went, by project id.
+
+        *then* is called with each project that was observed completely, while others are looked at.
+        """
         outcomes: dict[str, Outcome] = {}
         starts: dict[str, Start] = {}
         now = self._cloud.clock.now()
@@ -156,6 +163,9 @@ class Observer:
             async with limit:
                 outcomes.update(await self._look(group, starts))
             step("projects observed", len(outcomes), len(projects))
+            for project in group:
+                if then is not None and outcomes[project.id].error is None:
+                    await then(project)
 
         async with asyncio.TaskGroup() as tasks:
             for group in self._source.plan(ready, full=full):

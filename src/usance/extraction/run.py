@@ -9,21 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from usance.cloud.access import Cloud, open_cloud
 from usance.cloud.projects import Project, Selection
 from usance.config.settings import ExtractRequest, Settings
-from usance.extraction.addresses import observe_addresses
 from usance.extraction.executor import LedgerThread
+from usance.extraction.finishing import Finisher
 from usance.extraction.garbage import collected_rarely
 from usance.extraction.lock import run_lock
-from usance.extraction.naming import Mentions, remember_images, remember_projects, remember_users
+from usance.extraction.naming import Mentions, remember_orphans, remember_projects
 from usance.extraction.observing import Observer, Outcome, Step
 from usance.extraction.publishing import Publisher
-from usance.extraction.report import MessengerResult, ProjectResult, RunReport
+from usance.extraction.report import ProjectResult, RunReport
 from usance.extraction.summary import project_usage
 from usance.extraction.verifying import differences
 from usance.ledger.ledger import Ledger
@@ -116,11 +116,13 @@ class _Run:
         until, warnings = _end_of_period(self._request, now)
         warnings += _without_vo(selection.projects)
         await remember_projects(thread, selection.projects, now)
-        outcomes, mentions = await self._observe(cloud, thread, selection.projects)
+        troubles = await remember_orphans(thread, cloud, selection.projects, now)
+        publisher = Publisher(self._ledger, self._settings, self._request, until)
+        messengers = () if self._request.dry_run else self._messengers
+        mentions = Mentions(thread)
+        finisher = Finisher(thread, cloud, mentions, publisher, messengers, now=now)
+        outcomes = await self._observe(cloud, thread, selection.projects, mentions, finisher)
         observed = [one for one in selection.projects if outcomes[one.id].error is None]
-        troubles = await observe_addresses(thread, cloud, observed)
-        await remember_users(thread, cloud, now)
-        troubles += await remember_images(thread, cloud, observed, mentions, now)
         found: list[str] = []
         if self._request.verify:
             found = [one async for one in differences(thread, cloud, observed, _month_of(until))]
@@ -128,24 +130,34 @@ class _Run:
             until=until,
             projects=tuple(_result(one, outcomes[one.id]) for one in selection.projects),
             refused=tuple(f"{what}: {reason}" for what, reason in selection.refused),
-            troubles=tuple(troubles),
+            troubles=(*troubles, *finisher.troubles),
             warnings=tuple(warnings),
             differences=tuple(found),
             requests=cloud.client.requests,
         )
-        return await thread(self._publish, report, observed, with_usage=with_usage)
+        report = await thread(self._publish, report, publisher, observed, finisher.staged)
+        return await thread(self._sum_up, report, observed) if with_usage else report
 
     async def _observe(
-        self, cloud: Cloud, thread: LedgerThread, projects: Sequence[Project]
-    ) -> tuple[dict[str, Outcome], Mentions]:
-        """Let every configured source look at the projects; a project fails if one of them fails."""
-        mentions = Mentions(thread)
+        self,
+        cloud: Cloud,
+        thread: LedgerThread,
+        projects: Sequence[Project],
+        mentions: Mentions,
+        finisher: Finisher,
+    ) -> dict[str, Outcome]:
+        """Let every configured source look at the projects, and finish those that all could observe."""
         outcomes: dict[str, Outcome] = {}
-        for source in find_sources(cloud, self._settings):
+        sources = find_sources(cloud, self._settings)
+        for source in sources:
+            good = [one for one in projects if one.id not in outcomes or outcomes[one.id].error is None]
             observer = Observer(thread, cloud, source, self._settings, mentions)
-            for project_id, outcome in (await observer.observe(projects, self._request, self._step)).items():
+            then = finisher if source is sources[-1] else None
+            for project_id, outcome in (
+                await observer.observe(good, self._request, self._step, then)
+            ).items():
                 outcomes[project_id] = outcome.beside(outcomes.get(project_id))
-        return outcomes, mentions
+        return outcomes
 
     def _note_refused(self, selection: Selection, at: datetime) -> None:
         """Keep why configured projects could not be had, and forget it of those that could."""
@@ -157,36 +169,31 @@ class _Run:
             if mine and trouble.project_id not in refused:
                 self._ledger.note_attempt(trouble.project_id, self._cloud_id, KEYSTONE, at=at, error=None)
 
-    def _publish(self, report: RunReport, observed: Sequence[Project], *, with_usage: bool) -> RunReport:
-        """Stage and deliver; of a dry run, only say what would be staged."""
-        publisher = Publisher(self._ledger, self._settings, self._request, report.until)
+    def _publish(
+        self,
+        report: RunReport,
+        publisher: Publisher,
+        observed: Sequence[Project],
+        staged: Mapping[str, Sequence[StageResult]],
+    ) -> RunReport:
+        """Deliver what is staged; of a dry run, only say what would be."""
         if self._request.dry_run:
-            dry = [
+            return report.with_dry_records(
                 record
                 for messenger in self._messengers
                 for project in observed
                 for record in publisher.would_stage(project, messenger)
-            ]
-            report = report.with_dry_records(dry)
-        else:
-            results = [self._serve(publisher, messenger, observed) for messenger in self._messengers]
-            report = report.with_messengers(results)
-        if with_usage:
-            period = _month_of(report.until)
-            suspended = self._settings.records.suspended_states
-            report = report.with_usage(
-                project_usage(self._ledger, observed, self._cloud_id, period, suspended)
             )
-        return report
+        results = []
+        for done, messenger in enumerate(self._messengers):
+            self._step(f"messages for {messenger.name}", done, len(self._messengers))
+            results.append(publisher.deliver(messenger, staged[messenger.name], datetime.now(UTC)))
+        return report.with_messengers(results)
 
-    def _serve(
-        self, publisher: Publisher, messenger: Messenger, observed: Sequence[Project]
-    ) -> MessengerResult:
-        staged: list[StageResult] = []
-        for done, project in enumerate(observed):
-            self._step(f"records for {messenger.name}", done, len(observed))
-            staged.append(publisher.stage(project, messenger, datetime.now(UTC)))
-        return publisher.deliver(messenger, staged, datetime.now(UTC))
+    def _sum_up(self, report: RunReport, observed: Sequence[Project]) -> RunReport:
+        """Add what the projects used in the month."""
+        period, suspended = _month_of(report.until), self._settings.records.suspended_states
+        return report.with_usage(project_usage(self._ledger, observed, self._cloud_id, period, suspended))
 
 
 def _without_vo(projects: Sequence[Project]) -> list[str]:
