@@ -3,7 +3,7 @@
 Both programs account the same projects with the same account, each twice: the second run is
 measured. Beside them, Usance's requests are downloaded bare. The lab's services take far longer for
 an answer than the simulated cloud, and share this machine's processors with the programs.
-What the lab holds is what its tests left there; `lab/README.md` says how to start it.
+`lab/README.md` says how to start it; `bench.labfill` gives it the servers.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
-from http.client import HTTPResponse
+from datetime import UTC, datetime
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 from bench import ours, peer
 from bench.child import Took, measure
@@ -39,7 +37,7 @@ def run(*, quick: bool = False) -> list[Figure]:
     if not is_up():
         print("the lab is not up: `make lab` starts it", file=sys.stderr)
         return []
-    bench = _Bench(_Lab())
+    bench = _Bench()
     rounds = [bench.round() for _ in range(1 if quick else 3)]
     calls = {"Usance": bench.calls(), "cASO": bench.peer_calls()}
     case = f"lab, {rounds[0]['Usance'][1]} records"
@@ -74,53 +72,33 @@ def _note(name: str, calls: dict[str, int]) -> str:
     return f"on the lab, {name} asked: " + ", ".join(f"{count} {kind}" for kind, count in calls.items())
 
 
-class _Lab:
-    """How the lab is entered, and which projects its accounting account reads."""
+def _output(*arguments: str, limit_s: float) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=REPOSITORY, stdout=subprocess.PIPE, check=True, timeout=limit_s
+    )
+    return done.stdout.decode()
 
-    def __init__(self) -> None:
-        asked = [sys.executable, "lab", "env", "--user", USER, "--project", PROJECT, "--json"]
-        found = subprocess.run(asked, cwd=REPOSITORY, capture_output=True, check=True, timeout=60).stdout
-        described = json.loads(found)
-        env = described["environment"]
-        self.account = Account(env["OS_AUTH_URL"], env["OS_USERNAME"], env["OS_PASSWORD"])
-        self.voms = Path(described["voms"])
 
-    def projects(self) -> list[str]:
-        """Return the ids of the projects that the account may enter."""
-        user = {
-            "name": self.account.username,
-            "password": self.account.password,
-            "domain": {"name": "Default"},
-        }
-        auth = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}}}
-        with self._open("/auth/tokens", json.dumps(auth).encode()) as response:
-            token = response.headers["x-subject-token"]
-        with self._open("/auth/projects", token=token) as response:
-            return [one["id"] for one in json.load(response)["projects"]]
-
-    def _open(self, path: str, body: bytes | None = None, token: str = "") -> HTTPResponse:
-        headers = {"Content-Type": "application/json", "X-Auth-Token": token}
-        request = Request(self.account.auth_url + path, data=body, headers=headers)  # noqa: S310 -- loopback
-        response: HTTPResponse = urlopen(request, timeout=60)  # noqa: S310 -- as above
-        return response
+def _account() -> Account:
+    described = _output("lab", "env", "--user", USER, "--project", PROJECT, "--json", limit_s=60)
+    env = json.loads(described)["environment"]
+    return Account(env["OS_AUTH_URL"], env["OS_USERNAME"], env["OS_PASSWORD"])
 
 
 class _Bench:
-    def __init__(self, lab: _Lab) -> None:
+    def __init__(self) -> None:
+        account = _account()
+        projects = ",".join(json.loads(_output("-m", "bench.labfill", limit_s=1200)))
         self._work = directory() / "work"
         self._states = {name: self._work / f"lab-{name}" for name in ("Usance", "cASO")}
         self._requests = self._work / "lab-requests.jsonl"
-        projects = ",".join(lab.projects())
         for name, work in self._states.items():
-            extractors = "nova" if name == "cASO" else None
-            path = prepare(work, lab.account, extractors=extractors)
-            path.write_text(
-                path.read_text().replace("[DEFAULT]", f"[DEFAULT]\nprojects = {projects}\ncaso_tag =", 1)
-            )
-            (work / "voms.json").write_text(lab.voms.read_text())
-        hour_ago = datetime.now(UTC) - timedelta(hours=1)
+            path = prepare(work, account, extractors="nova" if name == "cASO" else None)
+            # The account may list no projects, so that the tag would be refused.
+            named = f"[DEFAULT]\nprojects = {projects}\ncaso_tag ="
+            path.write_text(path.read_text().replace("[DEFAULT]", named, 1))
         ours.run(self._states["Usance"], log=self._work / "lab-first.log", expected=(0, 1))
-        peer.run(self._states["cASO"], until=hour_ago, log=self._work / "lab-peer-first.log")
+        peer.run(self._states["cASO"], until=datetime.now(UTC), log=self._work / "lab-peer-first.log")
 
     def _again(self, name: str) -> Path:
         work = self._states[name].with_name(f"lab-{name}-again")
@@ -152,6 +130,9 @@ class _Bench:
     def peer_calls(self) -> dict[str, int]:
         """Run cASO once more with its debugging log, which names each request; unmeasured."""
         work = self._again("cASO")
+        path = work / "caso.conf"
+        loud = "[DEFAULT]\ndefault_log_levels = keystoneauth=DEBUG,keystoneauth.identity=DEBUG"
+        path.write_text(path.read_text().replace("[DEFAULT]", loud, 1))
         log = self._work / "lab-peer-calls.log"
         peer.run(work, until=datetime.now(UTC), log=log, debug=True)
         found = []

@@ -24,16 +24,16 @@ def main() -> None:
     """Run, and write what was asked when all is over."""
     path = Path(sys.argv.pop(1))
     asked: list[Asked] = []
-    send, request = httpx2.AsyncClient.send, requests.Session.request
+    send, ask = httpx2.AsyncClient.send, requests.Session.request
 
-    async def heard(client: httpx2.AsyncClient, one: httpx2.Request, **options: Any) -> httpx2.Response:
-        response = await send(client, one, **options)
-        headers = {name: one.headers[name] for name in _KEPT if name in one.headers}
-        asked.append(Asked(one.method, str(one.url), response.status_code, headers))
+    async def heard(client: httpx2.AsyncClient, request: httpx2.Request, **options: Any) -> httpx2.Response:
+        response = await send(client, request, **options)
+        headers = {name: request.headers[name] for name in _KEPT if name in request.headers}
+        asked.append(Asked(request.method, str(request.url), response.status_code, headers))
         return response
 
     def told(session: requests.Session, method: str, url: str, **options: Any) -> requests.Response:
-        response = request(session, method, url, **options)
+        response = ask(session, method, url, **options)
         # Without its token: nobody will ask this again.
         asked.append(Asked(method, url, response.status_code))
         return response
