@@ -13,8 +13,9 @@ from bench.rates import paired
 from bench.said import first_sight
 from bench.steady import BEFORE, SteadyHistory
 from usance.model.timeline import timeline
-from usance.records.cloud import CloudContext, cloud_records
+from usance.records.cloud import cloud_records
 from usance.records.cloud_v04 import CloudV04
+from usance.records.context import RecordContext
 
 SUSPENDED = frozenset({"suspended", "shelved", "shelved_offloaded"})
 
@@ -25,7 +26,7 @@ def run(*, quick: bool = False) -> list[Figure]:
     history = SteadyHistory(1, servers, 0)
     looks = (BEFORE - timedelta(seconds=10), BEFORE)
     lives = [timeline(first_sight(history.life(number), *looks)) for number in range(servers)]
-    context = CloudContext(
+    context = RecordContext(
         site_name="BENCH-Site",
         service_name="cloud.bench.example.org",
         fqan="vo.example.org",

@@ -13,7 +13,7 @@ from usance.ledger.ledger import Ledger
 from usance.messengers.messenger import Messenger
 from usance.messengers.outbox import StageResult, deliver, records_that_would_go, stage
 from usance.model.period import EPOCH
-from usance.records.cloud import CloudContext
+from usance.records.context import RecordContext
 
 
 class LedgerNames(Mapping[str, str]):
@@ -103,9 +103,9 @@ class Publisher:
             error=delivery.reason,
         )
 
-    def _context(self, project: Project) -> CloudContext:
+    def _context(self, project: Project) -> RecordContext:
         records = self._settings.records
-        return CloudContext(
+        return RecordContext(
             site_name=records.site_name,
             service_name=records.service_name,
             fqan=project.vo,

@@ -8,14 +8,15 @@ from datetime import datetime
 from usance.ledger.values import Changed, StagedRecord
 from usance.model.period import SECOND, floor_second, month_start, next_month
 from usance.model.span import Timeline
-from usance.records.cloud import CloudContext, CloudRecord, cloud_records, key_month, last_second, withdrawal
+from usance.records.cloud import CloudRecord, cloud_records, key_month, last_second, withdrawal
+from usance.records.context import RecordContext
 
 
 def due_records(
     changed: Changed,
     staged: Mapping[str, StagedRecord],
     until: datetime,
-    context: CloudContext,
+    context: RecordContext,
     *,
     since: datetime | None = None,
     waiting: Collection[str] = (),
@@ -78,7 +79,7 @@ def _is_news(record: CloudRecord, staged: StagedRecord | None) -> bool:
 
 
 def _withdrawals(
-    timeline: Timeline, staged: Mapping[str, StagedRecord], until: datetime, context: CloudContext
+    timeline: Timeline, staged: Mapping[str, StagedRecord], until: datetime, context: RecordContext
 ) -> Iterator[CloudRecord]:
     """Yield what takes back the statements for months that the server, as known now, did not touch."""
     begin = floor_second(timeline.begin)

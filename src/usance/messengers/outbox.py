@@ -22,7 +22,8 @@ from usance.messengers.registry import find_format
 from usance.model.errors import DeliveryError
 from usance.model.period import SECOND, Period
 from usance.model.resource import SERVER
-from usance.records.cloud import RECORD_TYPE, CloudContext, key_month, key_server_id
+from usance.records.cloud import RECORD_TYPE, key_month, key_server_id
+from usance.records.context import RecordContext
 
 _CHUNK: Final = 1000  # servers looked at, and about as many records staged, in one transaction
 _DELIVERED_AT_ONCE: Final = 50  # messages read from the ledger
@@ -49,7 +50,7 @@ def stage(
     project_id: str,
     cloud_id: str,
     messenger: Messenger,
-    context: CloudContext,
+    context: RecordContext,
     *,
     until: datetime,
     since: datetime | None = None,
@@ -95,7 +96,7 @@ def records_that_would_go(
     project_id: str,
     cloud_id: str,
     messenger: Messenger,
-    context: CloudContext,
+    context: RecordContext,
     *,
     until: datetime,
     since: datetime | None = None,
@@ -123,7 +124,7 @@ class _Plan:
         project_id: str,
         cloud_id: str,
         messenger: Messenger,
-        context: CloudContext,
+        context: RecordContext,
         *,
         until: datetime,
         since: datetime | None,

@@ -8,8 +8,9 @@ import msgspec
 
 from usance.ledger.values import NewMessage, NewRecord, Quarantine
 from usance.model.resource import SERVER
-from usance.records.cloud import CloudRecord, Finding
+from usance.records.cloud import CloudRecord
 from usance.records.format import RecordFormat
+from usance.records.record import Finding
 
 
 class Rendered(msgspec.Struct, frozen=True):

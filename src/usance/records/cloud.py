@@ -15,15 +15,14 @@ from typing import Final
 
 import msgspec
 
-from usance import __version__
 from usance.model import resource
 from usance.model.period import SECOND, Period, epoch_seconds, floor_second, month_start
 from usance.model.resource import Value
 from usance.model.span import Span, Timeline
 from usance.model.usage import usage
+from usance.records.context import RecordContext
 
 RECORD_TYPE: Final = "cloud"
-CLOUD_TYPE: Final = f"usance/{__version__} (OpenStack)"
 STARTED: Final = "started"
 COMPLETED: Final = "completed"
 UNKNOWN: Final = "unknown"
@@ -42,30 +41,6 @@ STATUS_OF_STATE: Final[Mapping[str, str]] = {
     "shelved_offloaded": "suspended",
     "error": "error",
 }
-
-
-class Finding(msgspec.Struct, frozen=True, order=True):
-    """Why a record or a message can't go out as it is."""
-
-    field: str  # as the format names it; empty if it is about the whole
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.field}: {self.reason}" if self.field else self.reason
-
-
-class CloudContext(msgspec.Struct, frozen=True):
-    """What the records of one project need to know, beside the timelines."""
-
-    site_name: str  # as in GOCDB
-    service_name: str
-    fqan: str | None  # None while no VO is mapped to the project
-    cloud_type: str = CLOUD_TYPE
-    suspended_states: frozenset[str] = frozenset()
-    # What was reported before us counted the whole life up to this instant as wall.
-    counted_whole_until: datetime | None = None
-    user_names: Mapping[str, str] = {}  # by user id; who is missing goes out without a name
-    image_uris: Mapping[str, str] = {}  # by image id: the marketplace's name of the image, where it has one
 
 
 class CloudRecord(msgspec.Struct, frozen=True):
@@ -104,6 +79,16 @@ class CloudRecord(msgspec.Struct, frozen=True):
     unknown: tuple[str, ...] = ()  # attributes that the record needs and that nobody told
 
     @property
+    def resource_kind(self) -> str:
+        """A server."""
+        return resource.SERVER
+
+    @property
+    def resource_id(self) -> str:
+        """The server's id."""
+        return self.server_id
+
+    @property
     def key(self) -> str:
         """What the record is about: a later record with the same key replaces it."""
         return record_key(self.server_id, self.month)
@@ -134,7 +119,7 @@ def key_server_id(key: str) -> str:
 def cloud_records(
     timeline: Timeline,
     until: datetime,
-    context: CloudContext,
+    context: RecordContext,
     *,
     first_month: datetime | None = None,
 ) -> list[CloudRecord]:
@@ -177,7 +162,7 @@ def cloud_records(
 
 
 def withdrawal(
-    timeline: Timeline, month: datetime, stated_at: datetime, context: CloudContext
+    timeline: Timeline, month: datetime, stated_at: datetime, context: RecordContext
 ) -> CloudRecord:
     """Return the record that takes back what was once stated for a month which the server did not touch.
 
@@ -202,7 +187,7 @@ def withdrawal(
 
 def _record(
     timeline: Timeline,
-    context: CloudContext,
+    context: RecordContext,
     *,
     month: Period,
     measured: datetime,

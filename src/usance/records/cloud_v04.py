@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from usance.records import apel
-from usance.records.cloud import RECORD_TYPE, CloudRecord, Finding
+from usance.records.cloud import RECORD_TYPE, CloudRecord
+from usance.records.record import Finding
 from usance.records.validate_cloud import CLOUD_MESSAGE_TYPE, cloud_findings
 
 _HEADER: Final = apel.header(CLOUD_MESSAGE_TYPE, "v0.4")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from usance.records.cloud import CloudRecord, Finding
+from usance.records.cloud import CloudRecord
+from usance.records.record import Finding
 
 
 class RecordFormat(Protocol):

@@ -15,7 +15,8 @@ from typing import ClassVar
 import orjson
 
 from usance.records import apel
-from usance.records.cloud import RECORD_TYPE, CloudRecord, Finding
+from usance.records.cloud import RECORD_TYPE, CloudRecord
+from usance.records.record import Finding
 from usance.records.validate_cloud import record_findings
 
 

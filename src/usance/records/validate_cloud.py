@@ -17,7 +17,8 @@ from functools import lru_cache
 from typing import Final
 
 from usance.records import apel
-from usance.records.cloud import COMPLETED, CloudRecord, Finding, last_second, lifetime_s
+from usance.records.cloud import COMPLETED, CloudRecord, last_second, lifetime_s
+from usance.records.record import Finding
 from usance.records.text import MAX_TEXT_BYTES, is_null, is_safe_text
 
 CLOUD_MESSAGE_TYPE: Final = "APEL-cloud-message"

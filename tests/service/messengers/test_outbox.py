@@ -18,11 +18,11 @@ from usance.messengers.ssm import SsmMessenger
 from usance.model.errors import DeliveryError
 from usance.model.observation import Batch, DeletionQuality, Observation, Verb
 from usance.model.resource import Resource
-from usance.records.cloud import CloudContext
+from usance.records.context import RecordContext
 from usance.records.validate_cloud import message_findings
 
 SUSPENDED = frozenset({"suspended"})
-CONTEXT = CloudContext("TEST-Site", "cloud.test.org", "vo.example.org", suspended_states=SUSPENDED)
+CONTEXT = RecordContext("TEST-Site", "cloud.test.org", "vo.example.org", suspended_states=SUSPENDED)
 PLACE = ("project1", "region1")
 
 
@@ -170,7 +170,7 @@ def test_a_run_that_ends_in_the_past_loses_nothing_that_ended_after_it(site):
 
 def test_a_project_without_a_vo_is_held_back_and_goes_out_once_it_has_one(site):
     site.observe(created("2026-10-30", 1), deleted("2026-10-31", 1), created("2026-10-30", 2))
-    site.context = CloudContext("TEST-Site", "cloud.test.org", None)
+    site.context = RecordContext("TEST-Site", "cloud.test.org", None)
 
     result = site.stage(at("2026-11-02"))
     assert (result.records, result.quarantined) == (0, 3)

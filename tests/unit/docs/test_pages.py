@@ -15,9 +15,10 @@ from server_timelines import at, server
 from usance.cli.main import cli
 from usance.config.load import Need, read_configuration
 from usance.legacy.document import commands, document
-from usance.records.cloud import CloudContext, cloud_records
+from usance.records.cloud import cloud_records
 from usance.records.cloud_v02 import CloudV02
 from usance.records.cloud_v04 import CloudV04
+from usance.records.context import RecordContext
 from usance.records.json_lines import CloudJson
 from usance.records.validate_cloud import MAX_MESSAGE_BYTES
 
@@ -127,7 +128,7 @@ def test_every_field_of_a_record_is_in_the_reference():
         ("2026-10-01 00:00", {"benchmark_type": "HEPSPEC06", "benchmark_value": "12.5"}),
         end="2026-10-01 01:00",
     )
-    context = CloudContext(
+    context = RecordContext(
         "MY-SITE", "cloud.example.org", "vo.example.org", user_names={"user1": "ada@egi.eu"}
     )
     [record] = cloud_records(timeline, at("2026-10-02 00:00"), context)

@@ -11,12 +11,13 @@ from usance.ledger.values import Changed, StagedRecord
 from usance.messengers.due import due_records
 from usance.model.period import Period
 from usance.model.usage import usage
-from usance.records.cloud import CloudContext, record_key
+from usance.records.cloud import record_key
 from usance.records.cloud_v04 import CloudV04
+from usance.records.context import RecordContext
 from usance.records.validate_cloud import cloud_findings
 
 SUSPENDED = frozenset({"suspended"})
-CONTEXT = CloudContext("TEST-Site", "cloud.test.org", "vo.example.org", suspended_states=SUSPENDED)
+CONTEXT = RecordContext("TEST-Site", "cloud.test.org", "vo.example.org", suspended_states=SUSPENDED)
 FORM = CloudV04()
 
 
@@ -159,7 +160,7 @@ def test_explicit_since_makes_its_months_again_where_they_say_something_new():
     outbox = Outbox()
     timeline = server(("2026-08-30", {}))
     outbox.run(timeline, at("2026-11-10"), changed_from=at("2026-08-30"))
-    renamed = CloudContext("TEST-Site", "cloud.test.org", "other.vo", suspended_states=SUSPENDED)
+    renamed = RecordContext("TEST-Site", "cloud.test.org", "other.vo", suspended_states=SUSPENDED)
 
     assert outbox.run(timeline, at("2026-11-10"), since=at("2026-10-20"), context=renamed) == ["10", "11"]
 
@@ -180,7 +181,7 @@ def test_who_comes_from_caso_sees_no_negative_month_and_no_peak():
             }
         )
         assert outbox.months()[month][0] > 0
-    context = CloudContext("s", "c", "vo", suspended_states=SUSPENDED, counted_whole_until=baseline)
+    context = RecordContext("s", "c", "vo", suspended_states=SUSPENDED, counted_whole_until=baseline)
     timeline = server(
         ("2026-09-01", {"vcpus": 8}),
         ("2026-09-05", {"state": "suspended"}),

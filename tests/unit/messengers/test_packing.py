@@ -4,11 +4,12 @@ from hypothesis import strategies as st
 from apel_arithmetic import parse_message
 from server_timelines import at, server
 from usance.messengers.packing import pack, render
-from usance.records.cloud import CloudContext, cloud_records
+from usance.records.cloud import cloud_records
 from usance.records.cloud_v04 import CloudV04
+from usance.records.context import RecordContext
 from usance.records.validate_cloud import MAX_MESSAGE_BYTES, message_findings
 
-CONTEXT = CloudContext("TEST-Site", "cloud.test.org", "vo.example.org")
+CONTEXT = RecordContext("TEST-Site", "cloud.test.org", "vo.example.org")
 FORM = CloudV04()
 
 

@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from server_timelines import SERVER_ID, at, server
 from usance.model.period import Period, month_start
 from usance.model.usage import usage
-from usance.records.cloud import CloudContext, cloud_records, key_month, record_key, withdrawal
+from usance.records.cloud import cloud_records, key_month, record_key, withdrawal
+from usance.records.context import RecordContext
 from usance.records.validate_cloud import record_findings
 
 SUSPENDED = frozenset({"suspended", "shelved", "shelved_offloaded"})
-CONTEXT = CloudContext("TEST-Site", "cloud.test.org", "vo.example.org", suspended_states=SUSPENDED)
+CONTEXT = RecordContext("TEST-Site", "cloud.test.org", "vo.example.org", suspended_states=SUSPENDED)
 
 
 def figures(records):
@@ -103,7 +104,7 @@ def test_suspended_time_is_told_apart_and_uses_no_cpu():
 
 
 def test_without_suspended_states_everything_is_wall_as_with_caso():
-    context = CloudContext("TEST-Site", "cloud.test.org", "vo.example.org")
+    context = RecordContext("TEST-Site", "cloud.test.org", "vo.example.org")
     timeline = server(("2026-10-01 00:00", {"state": "shelved_offloaded"}))
 
     (record,) = cloud_records(timeline, at("2026-10-01 12:00"), context)
@@ -144,7 +145,7 @@ def test_the_status_of_a_server_that_exists_is_told_in_casos_words(state, status
 
 
 def test_names_come_from_the_context_and_what_has_none_keeps_its_id():
-    context = CloudContext(
+    context = RecordContext(
         "TEST-Site",
         "cloud.test.org",
         "vo.example.org",
@@ -161,7 +162,7 @@ def test_names_come_from_the_context_and_what_has_none_keeps_its_id():
 
 def test_what_was_counted_before_us_stays_and_its_months_are_not_told_again():
     """The former program counted the suspended time of September and October up to its last run."""
-    context = CloudContext(
+    context = RecordContext(
         "TEST-Site",
         "cloud.test.org",
         "vo.example.org",
@@ -176,7 +177,7 @@ def test_what_was_counted_before_us_stays_and_its_months_are_not_told_again():
 
 
 def test_a_server_that_ended_before_the_baseline_has_no_record():
-    context = CloudContext("s", "c", "vo", counted_whole_until=at("2026-10-10"))
+    context = RecordContext("s", "c", "vo", counted_whole_until=at("2026-10-10"))
 
     assert (
         cloud_records(server(("2026-10-01", {}), end="2026-10-09 23:59:59"), at("2026-10-12"), context) == []
@@ -186,7 +187,7 @@ def test_a_server_that_ended_before_the_baseline_has_no_record():
 @pytest.mark.parametrize("end", ["2026-10-10 12:00", "2026-10-10 12:00:00.9", "2026-10-10 12:00:01"])
 def test_a_server_that_ended_in_the_second_after_the_baseline_is_completed(end):
     """Nova cuts the end to its second; who was reported before may have left out what ended there."""
-    context = CloudContext("s", "c", "vo", counted_whole_until=at("2026-10-10 12:00:00.3"))
+    context = RecordContext("s", "c", "vo", counted_whole_until=at("2026-10-10 12:00:00.3"))
 
     (record,) = cloud_records(server(("2026-10-01", {}), end=end), at("2026-10-12"), context)
 
@@ -203,13 +204,13 @@ def test_a_server_whose_flavor_nobody_told_is_found():
 
 
 def test_a_project_without_a_vo_is_found():
-    (record,) = cloud_records(server(("2026-10-01", {})), at("2026-10-02"), CloudContext("s", "c", None))
+    (record,) = cloud_records(server(("2026-10-01", {})), at("2026-10-02"), RecordContext("s", "c", None))
 
     assert [one.reason for one in record_findings(record)] == ["no VO is mapped to project project1"]
 
 
 def test_a_site_that_can_not_be_written_as_it_is_is_found():
-    context = CloudContext("Universität", "c", "vo")
+    context = RecordContext("Universität", "c", "vo")
 
     (record,) = cloud_records(server(("2026-10-01", {})), at("2026-10-02"), context)
 
@@ -274,7 +275,7 @@ BASELINE = st.none() | UNTIL
 @settings(max_examples=200, deadline=None)
 @given(timelines(), UNTIL, BASELINE)
 def test_wall_and_suspended_time_are_the_time_that_elapsed(timeline, until, baseline):
-    context = CloudContext("s", "c", "vo", suspended_states=SUSPENDED, counted_whole_until=baseline)
+    context = RecordContext("s", "c", "vo", suspended_states=SUSPENDED, counted_whole_until=baseline)
 
     for record in cloud_records(timeline, until, context):
         assert record_findings(record) == []

@@ -3,13 +3,14 @@ import json
 import pytest
 
 from server_timelines import SERVER_ID, at, server
-from usance.records.cloud import CloudContext, cloud_records
+from usance.records.cloud import cloud_records
 from usance.records.cloud_v02 import CloudV02
 from usance.records.cloud_v04 import CloudV04
+from usance.records.context import RecordContext
 from usance.records.json_lines import CloudJson
 from usance.records.validate_cloud import message_findings
 
-CONTEXT = CloudContext(
+CONTEXT = RecordContext(
     "TEST-Site",
     "cloud.test.org",
     "vo.example.org",

@@ -4,12 +4,13 @@ from hypothesis import strategies as st
 
 from apel_arithmetic import parse_message
 from server_timelines import at, server
-from usance.records.cloud import CloudContext, cloud_records
+from usance.records.cloud import cloud_records
 from usance.records.cloud_v04 import CloudV04
+from usance.records.context import RecordContext
 from usance.records.text import ascii_text, is_null, is_safe_text, safe_text
 from usance.records.validate_cloud import message_findings
 
-CONTEXT = CloudContext("TEST-Site", "cloud.test.org", "vo.example.org")
+CONTEXT = RecordContext("TEST-Site", "cloud.test.org", "vo.example.org")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def test_safe_text_is_safe_and_stays_as_it_is(text):
 @example("a%%b\nSiteName: other", "")
 @example("None", "null")
 def test_any_name_comes_back_from_the_receivers_parser_and_harms_no_other_record(name, user_name):
-    context = CloudContext("TEST-Site", "cloud.test.org", "vo.example.org", user_names={"user1": user_name})
+    context = RecordContext("TEST-Site", "cloud.test.org", "vo.example.org", user_names={"user1": user_name})
     first, second = (
         cloud_records(
             server(("2026-10-01", {}), server_id=one, described={"name": name}), at("2026-10-02"), context

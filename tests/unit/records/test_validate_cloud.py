@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from server_timelines import at, server
-from usance.records.cloud import CloudContext, cloud_records
+from usance.records.cloud import cloud_records
 from usance.records.cloud_v04 import CloudV04
+from usance.records.context import RecordContext
 from usance.records.validate_cloud import MAX_MESSAGE_BYTES, message_findings, text_findings
 
 CORPUS = json.loads((Path(__file__).parent / "apel_verdicts.json").read_text())
-CONTEXT = CloudContext("TEST-Site", "cloud.test.org", "vo.example.org")
+CONTEXT = RecordContext("TEST-Site", "cloud.test.org", "vo.example.org")
 
 
 def test_the_corpus_holds_what_apel_takes_and_what_it_refuses():
