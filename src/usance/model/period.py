@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import msgspec
 
@@ -24,7 +25,7 @@ def from_us(microseconds: int) -> datetime:
 
 def floor_second(instant: datetime) -> datetime:
     """Return the instant without its fraction of a second."""
-    return instant.replace(microsecond=0)
+    return instant.replace(microsecond=0) if instant.microsecond else instant
 
 
 def epoch_seconds(instant: datetime) -> int:
@@ -34,14 +35,13 @@ def epoch_seconds(instant: datetime) -> int:
 
 def month_start(instant: datetime) -> datetime:
     """Return the first instant, in UTC, of the calendar month that the instant lies in."""
-    utc = instant.astimezone(UTC)
-    return datetime(utc.year, utc.month, 1, tzinfo=UTC)
+    utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return _first_instant(utc.year, utc.month)
 
 
 def next_month(instant: datetime) -> datetime:
     """Return the first instant, in UTC, of the calendar month after the one that the instant lies in."""
-    start = month_start(instant)
-    return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
+    return month_of(instant).end
 
 
 class Period(msgspec.Struct, frozen=True, order=True):
@@ -63,9 +63,28 @@ class Period(msgspec.Struct, frozen=True, order=True):
         return Period(first, last) if first < last else None
 
     def months(self) -> Iterator[Period]:
-        """Yield the calendar months (in UTC) that this period touches, each of them whole."""
-        start = month_start(self.start)
-        while start < self.end:
-            end = next_month(start)
-            yield Period(start, end)
-            start = end
+        """Return the calendar months (in UTC) that this period touches, each of them whole."""
+        return months(self.start, self.end)
+
+
+def month_of(instant: datetime) -> Period:
+    """Return the calendar month, in UTC, that the instant lies in."""
+    return _month(month_start(instant))
+
+
+def months(start: datetime, end: datetime) -> Iterator[Period]:
+    """Yield the calendar months (in UTC) that `[start, end)` touches, each of them whole."""
+    month = month_of(start)
+    while month.start < end:
+        yield month
+        month = month_of(month.end)
+
+
+@lru_cache(maxsize=1200)  # a century of them
+def _first_instant(year: int, month: int) -> datetime:
+    return datetime(year, month, 1, tzinfo=UTC)
+
+
+@lru_cache(maxsize=1200)
+def _month(start: datetime) -> Period:
+    return Period(start, start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1))

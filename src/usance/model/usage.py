@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
 import msgspec
 
 from usance.model.period import Period, epoch_seconds
-from usance.model.resource import DISK_GIB, EPHEMERAL_GIB, RAM_MIB, STATE, VCPUS
+from usance.model.resource import DISK_GIB, EPHEMERAL_GIB, RAM_MIB, STATE, VCPUS, Value
 from usance.model.span import LIFE, Span, Timeline
 
 
@@ -31,18 +31,9 @@ NOTHING = Usage(0, 0, 0, 0, 0, 0, 0, 0)
 _COUNTED_BY = frozenset({STATE, VCPUS, LIFE})
 
 
-class _Piece(msgspec.Struct, frozen=True):
-    """A part of a span that lies in the period, in whole seconds since 1970."""
-
-    start_s: int
-    end_s: int
-    span: Span
-    vcpus: int | None  # None: not known
-    suspended: bool
-
-    @property
-    def seconds(self) -> int:
-        return self.end_s - self.start_s
+_Piece = tuple[int, int, dict[str, Value], int | None, bool]
+"""A part of a span that lies in the period: its start and end in whole seconds since 1970, the
+span's values, the vCPUs that count (None: not known), and whether it counts as suspended."""
 
 
 def usage(
@@ -63,21 +54,21 @@ def usage(
     if not timeline.launched or not timeline.spans:
         return NOTHING
     wall_s = suspended_s = vcpu_s = ram_mib_s = disk_gib_s = inferred_s = inferred_vcpu_s = 0
-    inferred = _inferred_stretches(timeline, period)
-    for piece in _pieces(timeline, period, suspended_states, counted_whole_until):
-        seconds = piece.seconds
-        doubtful = seconds if piece.vcpus is None else _overlap(inferred, piece.start_s, piece.end_s)
+    inferred = _inferred_stretches(timeline, period) if timeline.doubts else []
+    for start_s, end_s, values, vcpus, suspended in _pieces(
+        timeline, period, suspended_states, counted_whole_until
+    ):
+        seconds = end_s - start_s
+        doubtful = seconds if vcpus is None else _overlap(inferred, start_s, end_s) if inferred else 0
         inferred_s += doubtful
-        if piece.suspended:
+        if suspended:
             suspended_s += seconds
         else:
             wall_s += seconds
-            vcpu_s += seconds * (piece.vcpus or 0)
-            inferred_vcpu_s += doubtful * (piece.vcpus or 0)
-        ram_mib_s += seconds * (_number(piece.span, RAM_MIB) or 0)
-        disk_gib_s += seconds * (
-            (_number(piece.span, DISK_GIB) or 0) + (_number(piece.span, EPHEMERAL_GIB) or 0)
-        )
+            vcpu_s += seconds * (vcpus or 0)
+            inferred_vcpu_s += doubtful * (vcpus or 0)
+        ram_mib_s += seconds * (_number(values, RAM_MIB) or 0)
+        disk_gib_s += seconds * ((_number(values, DISK_GIB) or 0) + (_number(values, EPHEMERAL_GIB) or 0))
     return Usage(
         elapsed_s=wall_s + suspended_s,
         wall_s=wall_s,
@@ -101,19 +92,19 @@ def _pieces(
     whole_vcpus: int | None = None
     if counted_whole_until is not None and counted_whole_until > timeline.begin:
         whole_until_s = epoch_seconds(counted_whole_until)
-        whole_vcpus = _number(_span_at(timeline, counted_whole_until), VCPUS)
+        whole_vcpus = _number(_span_at(timeline, counted_whole_until).values, VCPUS)
+    # Rounding down keeps the order of instants: so cutting seconds is rounding down what was cut.
+    first_s, last_s = epoch_seconds(period.start), epoch_seconds(period.end)
     for span in timeline.spans:
-        clipped = period.clip(span.start, span.end)
-        if clipped is None:
-            continue
-        start_s, end_s = epoch_seconds(clipped.start), epoch_seconds(clipped.end)
-        if whole_until_s is not None and start_s < whole_until_s:
+        start_s = max(epoch_seconds(span.start), first_s)
+        end_s = last_s if span.end is None else min(epoch_seconds(span.end), last_s)
+        if whole_until_s is not None and start_s < min(end_s, whole_until_s):
             cut_s = min(end_s, whole_until_s)
-            yield _Piece(start_s, cut_s, span, whole_vcpus, suspended=False)
+            yield start_s, cut_s, span.values, whole_vcpus, False
             start_s = cut_s
         if start_s < end_s:
-            suspended = span.values.get(STATE) in suspended_states
-            yield _Piece(start_s, end_s, span, _number(span, VCPUS), suspended=suspended)
+            values = span.values
+            yield start_s, end_s, values, _number(values, VCPUS), values.get(STATE) in suspended_states
 
 
 def _span_at(timeline: Timeline, instant: datetime) -> Span:
@@ -124,8 +115,8 @@ def _span_at(timeline: Timeline, instant: datetime) -> Span:
     return timeline.spans[-1]
 
 
-def _number(span: Span, attribute: str) -> int | None:
-    value = span.values.get(attribute)
+def _number(values: Mapping[str, Value], attribute: str) -> int | None:
+    value = values.get(attribute)
     return value if isinstance(value, int) else None
 
 
