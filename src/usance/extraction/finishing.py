@@ -6,7 +6,7 @@ and the ledger work side by side.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from usance.cloud.access import Cloud
@@ -18,6 +18,7 @@ from usance.extraction.publishing import Publisher
 from usance.messengers.messenger import Messenger
 from usance.messengers.outbox import StageResult
 from usance.model.errors import CloudError
+from usance.model.resource import SERVER
 
 
 class Finisher:
@@ -43,9 +44,10 @@ class Finisher:
         self.troubles: list[str] = []
         self.staged: dict[str, list[StageResult]] = {one.name: [] for one in messengers}
 
-    async def __call__(self, project: Project) -> None:
-        """Finish a project that was observed completely. Raises LedgerError."""
-        self.troubles += await self._addresses.observe(project)
+    async def __call__(self, project: Project, observed: Collection[str]) -> None:
+        """Finish a project of which these kinds of resource were observed completely. Raises LedgerError."""
+        if SERVER in observed:
+            self.troubles += await self._addresses.observe(project)
         try:
             await remember_users(self._run, self._cloud, self._now)
         except CloudError as error:
@@ -53,5 +55,5 @@ class Finisher:
         wanted = self._mentions.images.get(project.id, set())
         self.troubles += await remember_images(self._run, self._cloud, project, wanted, self._now)
         for messenger in self._messengers:
-            staged = await self._run(self._publisher.stage, project, messenger, datetime.now(UTC))
+            staged = await self._run(self._publisher.stage, project, messenger, observed, datetime.now(UTC))
             self.staged[messenger.name].append(staged)

@@ -41,11 +41,9 @@ class Outcome(msgspec.Struct, frozen=True):
     observations: int = 0  # that were new
     changed: int = 0  # timelines
 
-    def beside(self, other: Outcome | None) -> Outcome:
+    def beside(self, other: Outcome) -> Outcome:
         """Return how both looks went together."""
-        if other is None:
-            return self
-        errors = [one.error for one in (other, self) if one.error is not None]
+        errors = [one.error for one in (self, other) if one.error is not None]
         return Outcome(
             "; ".join(errors) or None,
             self.observations + other.observations,
@@ -133,13 +131,13 @@ class Observer:
         projects: Sequence[Project],
         request: ExtractRequest,
         step: Step,
-        then: Callable[[Project], Awaitable[None]] | None = None,
-    ) -> dict[str, Outcome]:
-        """Look at the projects and keep what is seen; return how it went, by project id.
+        then: Callable[[Project, Outcome], Awaitable[None]],
+    ) -> None:
+        """Look at the projects and keep what is seen.
 
-        *then* is called with each project that was observed completely, while others are looked at.
+        *then* is called with each project and how it went, while others are looked at.
         """
-        outcomes: dict[str, Outcome] = {}
+        done = 0
         starts: dict[str, Start] = {}
         now = self._cloud.clock.now()
         for project in projects:
@@ -154,23 +152,24 @@ class Observer:
                     now=now,
                 )
             except UsanceError as error:
-                outcomes[project.id] = await self._failed(project, error)
+                done += 1
+                await then(project, await self._failed(project, error))
         ready = [one for one in projects if one.id in starts]
         full = [one.id for one in ready if starts[one.id].full]
         limit = asyncio.Semaphore(self._settings.cloud.concurrency)
 
         async def look(group: Sequence[Project]) -> None:
+            nonlocal done
             async with limit:
-                outcomes.update(await self._look(group, starts))
-            step("projects observed", len(outcomes), len(projects))
+                outcomes = await self._look(group, starts)
+            done += len(group)
+            step(f"projects observed by {self._source.name}", done, len(projects))
             for project in group:
-                if then is not None and outcomes[project.id].error is None:
-                    await then(project)
+                await then(project, outcomes[project.id])
 
         async with asyncio.TaskGroup() as tasks:
             for group in self._source.plan(ready, full=full):
                 tasks.create_task(look(group))
-        return outcomes
 
     async def _look(self, group: Sequence[Project], starts: dict[str, Start]) -> dict[str, Outcome]:
         """Look at one group; what a look that fails had seen until then is true and is kept."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from usance.cloud.projects import Project
@@ -10,6 +10,7 @@ from usance.config.settings import ExtractRequest, Settings
 from usance.extraction.naming import IMAGE_URI, USER
 from usance.extraction.report import DryRecord, MessengerResult
 from usance.ledger.ledger import Ledger
+from usance.messengers.makers import made_of
 from usance.messengers.messenger import Messenger
 from usance.messengers.outbox import StageResult, deliver, records_that_would_go, stage
 from usance.model.period import EPOCH
@@ -55,8 +56,14 @@ class Publisher:
         self._users = LedgerNames(ledger, USER)
         self._images = LedgerNames(ledger, IMAGE_URI)
 
-    def stage(self, project: Project, messenger: Messenger, now: datetime) -> StageResult:
-        """Stage what one messenger should be told of one project. *now* is the local clock's."""
+    def stage(
+        self, project: Project, messenger: Messenger, observed: Collection[str], now: datetime
+    ) -> StageResult:
+        """Stage what one messenger should be told of one project.
+
+        *observed* are the kinds of resource that were observed completely: records that need
+        another one have to wait. *now* is the local clock's.
+        """
         return stage(
             self._ledger,
             project.id,
@@ -66,9 +73,12 @@ class Publisher:
             until=self._until,
             since=self._since,
             now=now,
+            record_types=made_of(observed),
         )
 
-    def would_stage(self, project: Project, messenger: Messenger) -> Iterator[DryRecord]:
+    def would_stage(
+        self, project: Project, messenger: Messenger, observed: Collection[str]
+    ) -> Iterator[DryRecord]:
         """Yield the records that would be staged or held back, and write nothing."""
         rendered = records_that_would_go(
             self._ledger,
@@ -78,6 +88,7 @@ class Publisher:
             self._context(project),
             until=self._until,
             since=self._since,
+            record_types=made_of(observed),
         )
         for one in rendered:
             yield DryRecord(

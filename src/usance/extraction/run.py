@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from usance.cloud.access import Cloud, open_cloud
 from usance.cloud.projects import Project, Selection
@@ -19,6 +20,7 @@ from usance.config.settings import ExtractRequest, Settings
 from usance.extraction.executor import LedgerThread
 from usance.extraction.finishing import Finisher
 from usance.extraction.garbage import collected_rarely
+from usance.extraction.gathering import Gathering
 from usance.extraction.lock import run_lock
 from usance.extraction.naming import Mentions, remember_orphans, remember_projects
 from usance.extraction.observing import Observer, Outcome, Step
@@ -32,6 +34,7 @@ from usance.messengers.outbox import StageResult
 from usance.messengers.registry import find_messengers
 from usance.model.errors import ConfigurationError, UsanceError, first_of
 from usance.model.period import SECOND, Period, floor_second, month_start
+from usance.model.resource import SERVER
 from usance.sources.registry import find_sources
 
 KEYSTONE = "keystone"
@@ -121,21 +124,21 @@ class _Run:
         messengers = () if self._request.dry_run else self._messengers
         mentions = Mentions(thread)
         finisher = Finisher(thread, cloud, mentions, publisher, messengers, now=now)
-        outcomes = await self._observe(cloud, thread, selection.projects, mentions, finisher)
-        observed = [one for one in selection.projects if outcomes[one.id].error is None]
+        gathering = await self._observe(cloud, thread, selection.projects, mentions, finisher)
+        observed = [one for one in selection.projects if SERVER in gathering.observed[one.id]]
         found: list[str] = []
         if self._request.verify:
             found = [one async for one in differences(thread, cloud, observed, _month_of(until))]
         report = RunReport(
             until=until,
-            projects=tuple(_result(one, outcomes[one.id]) for one in selection.projects),
+            projects=tuple(_result(one, gathering.outcomes[one.id]) for one in selection.projects),
             refused=tuple(f"{what}: {reason}" for what, reason in selection.refused),
             troubles=(*troubles, *finisher.troubles),
             warnings=tuple(warnings),
             differences=tuple(found),
             requests=cloud.client.requests,
         )
-        report = await thread(self._publish, report, publisher, observed, finisher.staged)
+        report = await thread(self._publish, report, publisher, gathering, finisher.staged)
         return await thread(self._sum_up, report, observed) if with_usage else report
 
     async def _observe(
@@ -145,19 +148,19 @@ class _Run:
         projects: Sequence[Project],
         mentions: Mentions,
         finisher: Finisher,
-    ) -> dict[str, Outcome]:
-        """Let every configured source look at the projects, and finish those that all could observe."""
-        outcomes: dict[str, Outcome] = {}
+    ) -> Gathering:
+        """Let the configured sources look at the projects side by side, and finish each of them.
+
+        A source that can't look at a project holds back only the records that need it.
+        """
         sources = find_sources(cloud, self._settings)
-        for source in sources:
-            good = [one for one in projects if one.id not in outcomes or outcomes[one.id].error is None]
-            observer = Observer(thread, cloud, source, self._settings, mentions)
-            then = finisher if source is sources[-1] else None
-            for project_id, outcome in (
-                await observer.observe(good, self._request, self._step, then)
-            ).items():
-                outcomes[project_id] = outcome.beside(outcomes.get(project_id))
-        return outcomes
+        gathering = Gathering(projects, sources, finisher)
+        async with asyncio.TaskGroup() as tasks:
+            for source in sources:
+                observer = Observer(thread, cloud, source, self._settings, mentions)
+                then = partial(gathering.done, source)
+                tasks.create_task(observer.observe(projects, self._request, self._step, then))
+        return gathering
 
     def _note_refused(self, selection: Selection, at: datetime) -> None:
         """Keep why configured projects could not be had, and forget it of those that could."""
@@ -173,7 +176,7 @@ class _Run:
         self,
         report: RunReport,
         publisher: Publisher,
-        observed: Sequence[Project],
+        gathering: Gathering,
         staged: Mapping[str, Sequence[StageResult]],
     ) -> RunReport:
         """Deliver what is staged; of a dry run, only say what would be."""
@@ -181,8 +184,8 @@ class _Run:
             return report.with_dry_records(
                 record
                 for messenger in self._messengers
-                for project in observed
-                for record in publisher.would_stage(project, messenger)
+                for project in gathering.projects
+                for record in publisher.would_stage(project, messenger, gathering.observed[project.id])
             )
         results = []
         for done, messenger in enumerate(self._messengers):

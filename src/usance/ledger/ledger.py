@@ -209,15 +209,15 @@ class Ledger:
 
     # --- stage -------------------------------------------------------------------------------
 
-    def messenger_watermark(self, project_id: str, cloud_id: str, messenger: str) -> int:
-        """Return up to which revision the project was staged for the messenger; 0: never."""
+    def messenger_watermark(self, project_id: str, cloud_id: str, messenger: str, record_type: str) -> int:
+        """Return up to which revision records of a type were staged for the messenger; 0: never."""
         with self._store.read() as connection:
-            return watermarks.messenger_watermark(connection, project_id, cloud_id, messenger)
+            return watermarks.messenger_watermark(connection, project_id, cloud_id, messenger, record_type)
 
     def staged(
         self, project_id: str, cloud_id: str, messenger: str, kind: str, resource_ids: Sequence[str]
-    ) -> dict[str, StagedRecord]:
-        """Return what was staged last of resources of a kind, by record key."""
+    ) -> dict[str, dict[str, StagedRecord]]:
+        """Return what was staged last of resources of a kind, by resource id and record key."""
         with self._store.read() as connection:
             return Outbox(connection, project_id, cloud_id, messenger).staged(kind, resource_ids)
 
@@ -230,7 +230,7 @@ class Ledger:
         quarantined: Sequence[Quarantine] = (),
         *,
         at: datetime,
-        watermark: int | None = None,
+        watermark: tuple[str, int] | None = None,
         unchanged: Sequence[str] = (),
     ) -> list[Message]:
         """Put messages into the outbox and return them with their ids.
@@ -239,7 +239,7 @@ class Ledger:
         Records that fail their validation go to the quarantine, once per key, with the latest
         reason; they leave it when they are staged, or when their key is among *unchanged* (they
         are what was staged last, so there is nothing to send). To stage in chunks, give the
-        *watermark* (a revision) with the last one.
+        *watermark* (a record type and a revision) with the last one.
         """
         with self._store.write() as connection:
             return Outbox(connection, project_id, cloud_id, messenger).stage(

@@ -232,8 +232,9 @@ messenger_watermark = _table(
     "messenger_watermark",
     *_of_project(),
     Column("messenger", Id, nullable=False),
+    Column("record_type", Id, nullable=False),
     Column("revision", BigInteger, nullable=False),
-    PrimaryKeyConstraint("project_id", "cloud_id", "messenger"),
+    PrimaryKeyConstraint("project_id", "cloud_id", "messenger", "record_type"),
 )
 
 baseline = _table(

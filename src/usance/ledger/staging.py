@@ -46,16 +46,16 @@ class Outbox:
         self.connection = connection
         self.place = (project_id, cloud_id, messenger)
 
-    def staged(self, kind: str, resource_ids: Sequence[str]) -> dict[str, StagedRecord]:
-        """Return what was staged last of some resources, by record key."""
+    def staged(self, kind: str, resource_ids: Sequence[str]) -> dict[str, dict[str, StagedRecord]]:
+        """Return what was staged last of some resources, by resource id and record key."""
         table = schema.record.c
-        found: dict[str, StagedRecord] = {}
+        found: dict[str, dict[str, StagedRecord]] = {}
         for page in pages(resource_ids, _PAGE):
-            query = select(table.key, table.digest, table.created_at).where(
+            query = select(table.resource_id, table.key, table.digest, table.created_at).where(
                 *self._own(schema.record), table.kind == kind, table.resource_id.in_(page)
             )
-            for key, digest, created_at in self.connection.execute(query):
-                found[key] = StagedRecord(digest, from_us(created_at))
+            for resource_id, key, digest, created_at in self.connection.execute(query):
+                found.setdefault(resource_id, {})[key] = StagedRecord(digest, from_us(created_at))
         return found
 
     def stage(
@@ -65,7 +65,7 @@ class Outbox:
         unchanged: Sequence[str],
         *,
         at: datetime,
-        watermark: int | None,
+        watermark: tuple[str, int] | None,
     ) -> list[Message]:
         """Put messages into the outbox; see :meth:`usance.ledger.ledger.Ledger.stage`."""
         project_id, cloud_id, messenger = self.place

@@ -35,23 +35,38 @@ def move_source_watermark(
     )
 
 
-def messenger_watermark(connection: Connection, project_id: str, cloud_id: str, messenger: str) -> int:
-    """Return up to which revision the project was staged for the messenger; 0: never."""
+def messenger_watermark(
+    connection: Connection, project_id: str, cloud_id: str, messenger: str, record_type: str
+) -> int:
+    """Return up to which revision records of a type were staged for the messenger; 0: never."""
     table = schema.messenger_watermark.c
     revision = connection.execute(
         select(table.revision).where(
-            table.project_id == project_id, table.cloud_id == cloud_id, table.messenger == messenger
+            table.project_id == project_id,
+            table.cloud_id == cloud_id,
+            table.messenger == messenger,
+            table.record_type == record_type,
         )
     ).scalar()
     return 0 if revision is None else revision
 
 
 def move_messenger_watermark(
-    connection: Connection, project_id: str, cloud_id: str, messenger: str, to: int
+    connection: Connection, project_id: str, cloud_id: str, messenger: str, to: tuple[str, int]
 ) -> None:
-    """Move a messenger's watermark on, never back. The project's lock is held."""
-    if to > messenger_watermark(connection, project_id, cloud_id, messenger):
+    """Move a messenger's watermark for a record type on to a revision, never back.
+
+    The project's lock is held.
+    """
+    record_type, revision = to
+    if revision > messenger_watermark(connection, project_id, cloud_id, messenger, record_type):
         connection.execute(
             upsert(connection, schema.messenger_watermark),
-            {"project_id": project_id, "cloud_id": cloud_id, "messenger": messenger, "revision": to},
+            {
+                "project_id": project_id,
+                "cloud_id": cloud_id,
+                "messenger": messenger,
+                "record_type": record_type,
+                "revision": revision,
+            },
         )

@@ -1,15 +1,40 @@
-"""Which records of a server have to be made again, after what was staged before. Pure."""
+"""Which cloud records of a server have to be made again, after what was staged before."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
+from typing import ClassVar
 
 from usance.ledger.values import Changed, StagedRecord
+from usance.messengers.making import Asked, TimelineMaker
 from usance.model.period import SECOND, floor_second, month_start, next_month
+from usance.model.resource import SERVER
 from usance.model.span import Timeline
-from usance.records.cloud import CloudRecord, cloud_records, key_month, last_second, withdrawal
+from usance.records.cloud import RECORD_TYPE, CloudRecord, cloud_records, key_month, last_second, withdrawal
 from usance.records.context import RecordContext
+
+
+class CloudMaker(TimelineMaker):
+    """Makes cloud records."""
+
+    record_type: ClassVar[str] = RECORD_TYPE
+    kinds: ClassVar[tuple[str, ...]] = (SERVER,)
+    observed: ClassVar[frozenset[str]] = frozenset({SERVER})
+
+    def records(
+        self, asked: Asked, changed: Changed, staged: Mapping[str, StagedRecord], waiting: Collection[str]
+    ) -> Iterator[CloudRecord]:
+        """Yield the records of one server that say something new."""
+        return due_records(changed, staged, asked.until, asked.context, since=asked.since, waiting=waiting)
+
+    def month_of(self, key: str) -> datetime:
+        """Return the first instant of the month that a record key names."""
+        return key_month(key)
+
+    def counted_until(self, staged: Mapping[str, StagedRecord], until: datetime) -> datetime:
+        """Return up to when a server is to be counted."""
+        return counted_until(staged, until)
 
 
 def due_records(

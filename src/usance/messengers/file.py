@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from usance.config.settings import MessengerSettings
 from usance.ledger.values import Message
@@ -26,11 +26,11 @@ _CHUNK_BYTES: Final = 65536
 class FileMessenger:
     """Appends to the file of its option `path`; `max_size` is the most records written at once."""
 
-    format = "cloud-json"
+    formats: ClassVar[Mapping[str, str]] = {"cloud": "cloud-json"}
 
     def __init__(self, settings: MessengerSettings) -> None:
         self.name = "file"
-        self.record_types = carried_types(settings, {"cloud"})
+        self.record_types = carried_types(settings, self.formats.keys())
         self.max_records = positive_integer(settings, "max_size", 1000)
         self.max_bytes = 4 * 1024 * 1024
         self.path = Path(settings.options.get("path", "").strip() or DEFAULT_PATH)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from usance.ledger.values import Message
@@ -20,8 +21,9 @@ class Messenger(Protocol):
     """
 
     name: str  # by which the outbox knows it; the same for all aliases of one messenger
-    format: str  # the record format of its messages, among the entry points of `usance.records`
-    record_types: frozenset[str]  # what it carries
+    # The record format of each type that it can carry, among the entry points of `usance.records`.
+    formats: Mapping[str, str]
+    record_types: frozenset[str]  # what it is to carry
     max_records: int  # in one message
     max_bytes: int  # of one message
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from typing import ClassVar
 
 from usance.config.settings import MessengerSettings
 from usance.ledger.values import Message
@@ -15,11 +17,11 @@ _log = logging.getLogger(__name__)
 class NoopMessenger:
     """Takes messages to nowhere; what it took counts as delivered."""
 
-    format = "cloud-v04"
+    formats: ClassVar[Mapping[str, str]] = {"cloud": "cloud-v04"}
 
     def __init__(self, settings: MessengerSettings) -> None:
         self.name = "noop"
-        self.record_types = carried_types(settings, {"cloud"})
+        self.record_types = carried_types(settings, self.formats.keys())
         self.max_records = 1000
         self.max_bytes = MAX_MESSAGE_BYTES
 

@@ -6,26 +6,22 @@ run that was killed anywhere is completed by the next one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from datetime import datetime
-from itertools import islice
 from typing import Final
 
 import msgspec
 
 from usance.ledger.ledger import Ledger
-from usance.ledger.values import Changed, StagedRecord
-from usance.messengers.due import counted_until, due_records
+from usance.messengers.makers import MAKERS
+from usance.messengers.making import Asked, Maker
 from usance.messengers.messenger import Messenger, RefusedError
 from usance.messengers.packing import Rendered, pack, render
 from usance.messengers.registry import find_format
 from usance.model.errors import DeliveryError
-from usance.model.period import SECOND, Period
-from usance.model.resource import SERVER
-from usance.records.cloud import RECORD_TYPE, key_month, key_server_id
 from usance.records.context import RecordContext
 
-_CHUNK: Final = 1000  # servers looked at, and about as many records staged, in one transaction
+_CHUNK: Final = 1000  # records staged in one transaction, about
 _DELIVERED_AT_ONCE: Final = 50  # messages read from the ledger
 
 
@@ -35,6 +31,14 @@ class StageResult(msgspec.Struct, frozen=True):
     records: int = 0
     messages: int = 0
     quarantined: int = 0  # refused by the validator in this run, each kept with its reason
+
+    def beside(self, other: StageResult) -> StageResult:
+        """Return both together."""
+        return StageResult(
+            self.records + other.records,
+            self.messages + other.messages,
+            self.quarantined + other.quarantined,
+        )
 
 
 class DeliverResult(msgspec.Struct, frozen=True):
@@ -55,16 +59,36 @@ def stage(
     until: datetime,
     since: datetime | None = None,
     now: datetime,
+    record_types: Collection[str] | None = None,
 ) -> StageResult:
-    """Stage what a messenger should be told of a project's servers, up to an instant of the cloud.
+    """Stage what a messenger should be told of a project, up to an instant of the cloud.
 
-    With *since*, the months from its month on are made again for the servers that lived since
-    then. *now* is when messages are staged, by the local clock. A record that fails its validation
-    is held back alone, with the reason, and is tried again in each run.
+    With *since*, the months from its month on are made again for what lived since then; with
+    *record_types*, only these of the types that it carries are staged. *now* is when messages are
+    staged, by the local clock. A record that fails its validation is held back alone, with the
+    reason, and is tried again in each run.
     """
+    result = StageResult()
     # Read first: what changes meanwhile is seen again by the next run.
     revision = ledger.revision(project_id, cloud_id)
-    plan = _Plan(ledger, project_id, cloud_id, messenger, context, until=until, since=since)
+    for maker in carried(messenger, record_types):
+        plan = _Plan(ledger, project_id, cloud_id, messenger, context, maker=maker, until=until, since=since)
+        result = result.beside(_stage(plan, revision, now))
+    return result
+
+
+def carried(messenger: Messenger, record_types: Collection[str] | None = None) -> list[Maker]:
+    """Return the makers of what a messenger carries, of these types, in the order of cASO."""
+    return [
+        maker
+        for maker in MAKERS
+        if maker.record_type in messenger.record_types
+        and (record_types is None or maker.record_type in record_types)
+    ]
+
+
+def _stage(plan: _Plan, revision: int, now: datetime) -> StageResult:
+    messenger, record_type = plan.messenger, plan.maker.record_type
     result = StageResult()
     for chunk in plan.chunks():
         if not (chunk.good or chunk.bad or chunk.fine):
@@ -72,22 +96,17 @@ def stage(
         messages = list(
             pack(plan.form, chunk.good, max_records=messenger.max_records, max_bytes=messenger.max_bytes)
         )
-        ledger.stage(
-            project_id,
-            cloud_id,
+        plan.ledger.stage(
+            *plan.place,
             messenger.name,
             messages,
             [one.quarantine for one in chunk.bad],
             at=now,
             unchanged=chunk.fine,
         )
-        result = StageResult(
-            result.records + len(chunk.good),
-            result.messages + len(messages),
-            result.quarantined + len(chunk.bad),
-        )
+        result = result.beside(StageResult(len(chunk.good), len(messages), len(chunk.bad)))
     if not plan.untold and revision > plan.watermark:
-        ledger.stage(project_id, cloud_id, messenger.name, (), at=now, watermark=revision)
+        plan.ledger.stage(*plan.place, messenger.name, (), at=now, watermark=(record_type, revision))
     return result
 
 
@@ -100,11 +119,14 @@ def records_that_would_go(
     *,
     until: datetime,
     since: datetime | None = None,
+    record_types: Collection[str] | None = None,
 ) -> Iterator[Rendered]:
     """Yield what :func:`stage` would stage or hold back, and write nothing."""
-    for chunk in _Plan(ledger, project_id, cloud_id, messenger, context, until=until, since=since).chunks():
-        yield from chunk.good
-        yield from chunk.bad
+    for maker in carried(messenger, record_types):
+        plan = _Plan(ledger, project_id, cloud_id, messenger, context, maker=maker, until=until, since=since)
+        for chunk in plan.chunks():
+            yield from chunk.good
+            yield from chunk.bad
 
 
 class _Chunk(msgspec.Struct, frozen=True):
@@ -116,7 +138,7 @@ class _Chunk(msgspec.Struct, frozen=True):
 
 
 class _Plan:
-    """What is due of one project for one messenger."""
+    """What is due of one project for one messenger, in records of one type."""
 
     def __init__(
         self,
@@ -126,74 +148,51 @@ class _Plan:
         messenger: Messenger,
         context: RecordContext,
         *,
+        maker: Maker,
         until: datetime,
         since: datetime | None,
     ) -> None:
         self.ledger = ledger
         self.place = (project_id, cloud_id)
         self.messenger = messenger
-        self.context = context
-        self.until = until
-        self.since = since
-        self.form = find_format(messenger.format)
-        self.watermark = ledger.messenger_watermark(project_id, cloud_id, messenger.name)
-        self.waiting: dict[str, list[str]] = {}  # keys that are held back, by server
-        for one in ledger.quarantined(project_id, cloud_id, messenger.name):
+        self.maker = maker
+        self.form = find_format(messenger.formats[maker.record_type])
+        self.watermark = ledger.messenger_watermark(*self.place, messenger.name, maker.record_type)
+        self.asked = Asked(
+            ledger,
+            project_id,
+            cloud_id,
+            messenger.name,
+            context,
+            until=until,
+            since=since,
+            watermark=self.watermark,
+            waiting=self._waiting(),
+        )
+        self.untold = False  # see `Due.untold`
+
+    def _waiting(self) -> dict[str, list[str]]:
+        """Return the keys of the type that are held back, by resource id."""
+        waiting: dict[str, list[str]] = {}
+        for one in self.ledger.quarantined(*self.place, self.messenger.name):
             record = one.quarantine.record
-            if record.resource_kind == SERVER:
-                self.waiting.setdefault(record.resource_id, []).append(record.key)
-        # True once something is known of a server that lies beyond `until`, and is its end: then
-        # nothing but its revision will bring it up again, so the watermark must stay before it.
-        self.untold = False
+            if record.key.startswith(f"{self.maker.record_type}/"):
+                waiting.setdefault(record.resource_id, []).append(record.key)
+        return waiting
 
     def chunks(self) -> Iterator[_Chunk]:
         """Yield what is due, a bounded number of records at a time."""
-        if RECORD_TYPE not in self.messenger.record_types or self.form.record_type != RECORD_TYPE:
-            return
-        timelines = self.ledger.timelines(
-            *self.place, SERVER, since_revision=self.watermark, touching=self._touching()
-        )
-        while page := list(islice(timelines, _CHUNK)):
-            yield from self._page(page)
-
-    def _touching(self) -> Period:
-        """Return the period whose servers may have something to tell although they did not change."""
-        starts = [self.until - SECOND]
-        if self.since is not None:
-            starts.append(min(self.since, self.until))
-        starts += [key_month(key) for keys in self.waiting.values() for key in keys]
-        return Period(min(starts), self.until)
-
-    def _page(self, page: Sequence[Changed]) -> Iterator[_Chunk]:
-        staged = self._staged(page)
         chunk = _Chunk([], [], [])
-        for changed in page:
-            self._add(chunk, changed, staged.get(changed.timeline.resource.id, {}))
+        for due in self.maker.due(self.asked):
+            self.untold |= due.untold
+            chunk.fine.extend(due.fine)
+            for record in due.records:
+                rendered = render(self.form, record, self.messenger.max_bytes)
+                (chunk.bad if rendered.findings else chunk.good).append(rendered)
             if len(chunk.good) + len(chunk.bad) >= _CHUNK:
                 yield chunk
                 chunk = _Chunk([], [], [])
         yield chunk
-
-    def _staged(self, page: Sequence[Changed]) -> dict[str, dict[str, StagedRecord]]:
-        ids = [changed.timeline.resource.id for changed in page]
-        by_server: dict[str, dict[str, StagedRecord]] = {}
-        for key, one in self.ledger.staged(*self.place, self.messenger.name, SERVER, ids).items():
-            by_server.setdefault(key_server_id(key), {})[key] = one
-        return by_server
-
-    def _add(self, chunk: _Chunk, changed: Changed, staged: dict[str, StagedRecord]) -> None:
-        timeline = changed.timeline
-        waiting = self.waiting.get(timeline.resource.id, ())
-        if timeline.end is not None and timeline.end > counted_until(staged, self.until):
-            self.untold = True
-        told = set()
-        for record in due_records(
-            changed, staged, self.until, self.context, since=self.since, waiting=waiting
-        ):
-            told.add(record.key)
-            rendered = render(self.form, record, self.messenger.max_bytes)
-            (chunk.bad if rendered.findings else chunk.good).append(rendered)
-        chunk.fine.extend(key for key in waiting if key not in told)
 
 
 def deliver(ledger: Ledger, messenger: Messenger, *, now: datetime) -> DeliverResult:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
 from usance.ledger.values import NewMessage, NewRecord, Quarantine
-from usance.model.resource import SERVER
-from usance.records.cloud import CloudRecord
 from usance.records.format import RecordFormat
-from usance.records.record import Finding
+from usance.records.record import Finding, Record
 
 
 class Rendered(msgspec.Struct, frozen=True):
     """A record as it would go out, and why it can't, if so."""
 
-    record: CloudRecord
+    record: Record
     text: str
     findings: tuple[Finding, ...] = ()
 
@@ -25,8 +24,8 @@ class Rendered(msgspec.Struct, frozen=True):
         """The record as the outbox knows it."""
         return NewRecord(
             key=self.record.key,
-            resource_kind=SERVER,
-            resource_id=self.record.server_id,
+            resource_kind=self.record.resource_kind,
+            resource_id=self.record.resource_id,
             digest=self.record.digest,
             created_at=self.record.created_at,
         )
@@ -37,7 +36,7 @@ class Rendered(msgspec.Struct, frozen=True):
         return Quarantine(self.staged, "; ".join(str(one) for one in self.findings), self.text)
 
 
-def render(form: RecordFormat, record: CloudRecord, max_bytes: int) -> Rendered:
+def render(form: RecordFormat[Any], record: Record, max_bytes: int) -> Rendered:
     """Render a record and check it; a record that fills more than a message can't go out."""
     text = form.render(record)
     findings = form.findings(record, text)
@@ -48,7 +47,7 @@ def render(form: RecordFormat, record: CloudRecord, max_bytes: int) -> Rendered:
 
 
 def pack(
-    form: RecordFormat, rendered: Iterable[Rendered], *, max_records: int, max_bytes: int
+    form: RecordFormat[Any], rendered: Iterable[Rendered], *, max_records: int, max_bytes: int
 ) -> Iterator[NewMessage]:
     """Yield messages of at most so many records and bytes, in the order of the records."""
     batch: list[Rendered] = []
@@ -65,7 +64,7 @@ def pack(
         yield _message(form, batch)
 
 
-def _message(form: RecordFormat, batch: list[Rendered]) -> NewMessage:
+def _message(form: RecordFormat[Any], batch: list[Rendered]) -> NewMessage:
     return NewMessage(
         record_type=form.record_type,
         format=form.name,

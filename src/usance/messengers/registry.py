@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from importlib.metadata import entry_points
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from usance.config.settings import MessengerSettings
 from usance.messengers.messenger import Messenger
@@ -64,9 +64,9 @@ def find_messengers(settings: Iterable[MessengerSettings]) -> list[Messenger]:
     return messengers
 
 
-def find_format(name: str) -> RecordFormat:
+def find_format(name: str) -> RecordFormat[Any]:
     """Return the record format of a name. Raises ConfigurationError if nobody provides it."""
     found = entry_points(group=FORMATS, name=name)
     if not found:
         raise ConfigurationError(f"There is no record format {name!r}", hint="reinstall usance")
-    return cast("RecordFormat", next(iter(found)).load()())
+    return cast("RecordFormat[Any]", next(iter(found)).load()())

@@ -11,8 +11,9 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from usance.config.settings import MessengerSettings
 from usance.ledger.values import Message
@@ -43,11 +44,11 @@ class SsmMessenger:
     """
 
     alias = "ssm"
-    format = "cloud-v04"
+    formats: ClassVar[Mapping[str, str]] = {"cloud": "cloud-v04"}
 
     def __init__(self, settings: MessengerSettings) -> None:
         self.name = self.alias
-        self.record_types = carried_types(settings, {"cloud"})
+        self.record_types = carried_types(settings, self.formats.keys())
         self.max_records = positive_integer(settings, "max_size", DEFAULT_MAX_SIZE)
         self.max_bytes = MAX_MESSAGE_BYTES
         self.queues = choice(settings, "queues", ("split", "single"))
@@ -73,7 +74,7 @@ class SsmV2Messenger(SsmMessenger):
     """The same queue with the older format."""
 
     alias = "ssmv2"
-    format = "cloud-v02"
+    formats: ClassVar[Mapping[str, str]] = {"cloud": "cloud-v02"}
 
 
 def _make_queue(queue: Path) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from usance.cloud.access import Cloud
 from usance.cloud.plugins import TokenScope
 from usance.cloud.projects import Project
-from usance.config.settings import FlavorKeys
+from usance.config.settings import FlavorKeys, Settings
 from usance.model.errors import CloudError, DoubtfulLookError, UsanceError, first_of
 from usance.model.observation import Batch, Look, Observation, Scope
 from usance.model.period import EPOCH
@@ -37,6 +37,11 @@ SLICE = 200
 
 MOST_FOUND = 100
 """More servers than this that a listing left out twice, and a GET finds, make the listing worthless."""
+
+
+def sources(cloud: Cloud, settings: Settings) -> list[NovaSource]:
+    """Return what the extractor `nova` stands for."""
+    return [NovaSource(cloud, settings.flavor_keys)]
 
 
 class _Group(msgspec.Struct):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import entry_points
 from typing import Final, cast
 
@@ -16,8 +17,9 @@ SOURCES: Final = "usance.sources"
 def find_sources(cloud: Cloud, settings: Settings) -> list[Source]:
     """Return the configured sources of a cloud, in their order.
 
-    An entry point of `usance.sources` is called with the cloud and the flavor keys. Raises
-    ConfigurationError for a name that nobody provides.
+    An entry point of `usance.sources` is called with the cloud and the settings, and returns its
+    sources: a service may have several kinds of resource. Raises ConfigurationError for a name
+    that nobody provides.
     """
     found: list[Source] = []
     for name in settings.extractors:
@@ -26,5 +28,5 @@ def find_sources(cloud: Cloud, settings: Settings) -> list[Source]:
             known = ", ".join(sorted(entry_points(group=SOURCES).names))
             raise ConfigurationError(f"there is no source {name!r}", hint=f"there are {known}")
         make = next(iter(points)).load()
-        found.append(cast("Source", make(cloud, settings.flavor_keys)))
+        found += cast("Sequence[Source]", make(cloud, settings))
     return found

@@ -25,7 +25,8 @@ class Memory(Protocol):
 class Source(Protocol):
     """A source looks at projects and says what it sees.
 
-    The entry point is a class; it is made with the cloud and the settings that it needs.
+    The entry point is a function of the cloud and the settings; it returns sources, one for each
+    kind of resource that it looks at.
     """
 
     @property

@@ -65,20 +65,22 @@ def test_what_was_staged_last_is_known_by_record(ledger: Ledger) -> None:
     ledger.stage(*SSM, [message(record("web", "2026-10", "d4", when="13:00"))], at=NOW)
 
     assert ledger.staged(*SSM, SERVER, ["web", "mail"]) == {
-        "cloud/web/2026-09": StagedRecord("d1", at("12:00")),
-        "cloud/web/2026-10": StagedRecord("d4", at("13:00")),
+        "web": {
+            "cloud/web/2026-09": StagedRecord("d1", at("12:00")),
+            "cloud/web/2026-10": StagedRecord("d4", at("13:00")),
+        }
     }
     assert ledger.staged(*PLACE, "file", SERVER, ["web"]) == {}
 
 
 def test_watermark_of_a_messenger_comes_with_the_last_chunk_and_never_goes_back(ledger: Ledger) -> None:
     ledger.stage(*SSM, [message()], at=NOW)
-    without = ledger.messenger_watermark(*SSM)
-    ledger.stage(*SSM, [], at=NOW, watermark=7)
-    ledger.stage(*SSM, [], at=NOW, watermark=5)
+    without = ledger.messenger_watermark(*SSM, "cloud")
+    ledger.stage(*SSM, [], at=NOW, watermark=("cloud", 7))
+    ledger.stage(*SSM, [], at=NOW, watermark=("cloud", 5))
 
-    assert (without, ledger.messenger_watermark(*SSM)) == (0, 7)
-    assert ledger.messenger_watermark(*PLACE, "file") == 0
+    assert (without, ledger.messenger_watermark(*SSM, "cloud")) == (0, 7)
+    assert ledger.messenger_watermark(*PLACE, "file", "cloud") == 0
 
 
 # --- supersession ----------------------------------------------------------------------------
@@ -228,9 +230,11 @@ def test_nothing_of_a_chunk_is_staged_when_it_fails(ledger: Ledger) -> None:
     broken = message(record("web", "2026-10", "d2"), body=None)  # type: ignore[arg-type]
 
     with pytest.raises(Exception, match=r"(?i)not.null|null value"):
-        ledger.stage(*SSM, [message(record("db", "2026-10", "d2")), broken], at=NOW, watermark=9)
+        ledger.stage(*SSM, [message(record("db", "2026-10", "d2")), broken], at=NOW, watermark=("cloud", 9))
 
-    assert ledger.messenger_watermark(*SSM) == 0
-    assert ledger.staged(*SSM, SERVER, ["web", "db"]) == {"cloud/web/2026-10": StagedRecord("d1", NOW)}
+    assert ledger.messenger_watermark(*SSM, "cloud") == 0
+    assert ledger.staged(*SSM, SERVER, ["web", "db"]) == {
+        "web": {"cloud/web/2026-10": StagedRecord("d1", NOW)}
+    }
     assert len(ledger.pending("ssm", limit=9)) == 1
     assert ledger.pending("ssm", limit=9)[0].project_id == PROJECT

@@ -74,7 +74,7 @@ def observe_and_stage(url: str, share: int, shares: int) -> None:
 
 def stage(ledger: Ledger) -> None:
     """State each timeline that changed, in messages of ten; the watermark goes with the last one."""
-    since = ledger.messenger_watermark(PROJECT, CLOUD, "ssm")
+    since = ledger.messenger_watermark(PROJECT, CLOUD, "ssm", "cloud")
     until = ledger.revision(PROJECT, CLOUD)
     records = [
         NewRecord(
@@ -86,13 +86,14 @@ def stage(ledger: Ledger) -> None:
         )
         for one in ledger.timelines(PROJECT, CLOUD, SERVER, since_revision=since)
     ]
-    known = ledger.staged(PROJECT, CLOUD, "ssm", SERVER, [one.resource_id for one in records])
+    staged = ledger.staged(PROJECT, CLOUD, "ssm", SERVER, [one.resource_id for one in records])
+    known = {key: one for of_server in staged.values() for key, one in of_server.items()}
     news = [one for one in records if one.key not in known or known[one.key].digest != one.digest]
     for first in range(0, len(news), 10):
         some = tuple(news[first : first + 10])
         body = "\n".join(one.digest for one in some).encode()
         ledger.stage(PROJECT, CLOUD, "ssm", [NewMessage("cloud", "cloud-v04", body, some)], at=START)
-    ledger.stage(PROJECT, CLOUD, "ssm", [], at=START, watermark=until)
+    ledger.stage(PROJECT, CLOUD, "ssm", [], at=START, watermark=("cloud", until))
 
 
 def write_until(url: str, seconds: float) -> None:

@@ -44,8 +44,9 @@ def test_two_names_of_one_messenger_are_a_mistake():
 
 def test_every_messenger_has_a_format_of_the_records_that_it_carries():
     for messenger in find_messengers(MessengerSettings(name) for name in ("ssm", "ssmv2", "file", "noop")):
-        assert find_format(messenger.format).name == messenger.format
-        assert messenger.record_types == {find_format(messenger.format).record_type}
+        assert messenger.record_types == messenger.formats.keys()
+        for record_type, name in messenger.formats.items():
+            assert (find_format(name).name, find_format(name).record_type) == (name, record_type)
 
 
 def test_a_format_that_nobody_provides_is_a_mistake():

@@ -76,8 +76,9 @@ def upgrade() -> None:
         sa.Column("project_id", ID, nullable=False),
         sa.Column("cloud_id", ID, nullable=False),
         sa.Column("messenger", ID, nullable=False),
+        sa.Column("record_type", ID, nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("project_id", "cloud_id", "messenger"),
+        sa.PrimaryKeyConstraint("project_id", "cloud_id", "messenger", "record_type"),
         sqlite_with_rowid=False,
     )
     op.create_table(

@@ -1,0 +1,16 @@
+"""What makes the records of each type, in the order in which cASO sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from usance.messengers.due import CloudMaker
+from usance.messengers.making import Maker
+
+MAKERS: Final[tuple[Maker, ...]] = (CloudMaker(),)
+
+
+def made_of(observed: Collection[str]) -> frozenset[str]:
+    """Return the record types that can be made once these kinds of resource were observed completely."""
+    return frozenset(maker.record_type for maker in MAKERS if maker.observed.issubset(observed))
