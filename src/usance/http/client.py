@@ -37,9 +37,14 @@ class Tls(msgspec.Struct, frozen=True):
     keyfile: str | None = None
     insecure: bool = False
 
+    @property
+    def is_usual(self) -> bool:
+        """Whether nothing is configured: whom the system trusts is trusted."""
+        return self == Tls()
+
     def context(self) -> ssl.SSLContext:
         """Return the TLS context. Raises ConfigurationError if a file is missing or broken."""
-        if self == Tls():
+        if self.is_usual:
             return _usual_context()
         try:
             context = ssl.create_default_context(cafile=self.cafile)
@@ -61,6 +66,11 @@ class Tls(msgspec.Struct, frozen=True):
 def _usual_context() -> ssl.SSLContext:
     """Return the context that trusts whom the system trusts: reading all its authorities takes 0.1 s."""
     return ssl.create_default_context()
+
+
+def _trusting_nobody() -> ssl.SSLContext:
+    """Return a context that refuses every certificate, for where no TLS is expected: it costs nothing."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 class _Question(msgspec.Struct, frozen=True):
@@ -116,12 +126,17 @@ class HttpClient:
         self._timeout_s = timeout_s
         self._max_bytes = max_bytes
         self._under_way = asyncio.Semaphore(concurrency)
-        self._client = httpx2.AsyncClient(
-            verify=(tls or Tls()).context(),
-            timeout=httpx2.Timeout(timeout_s),
-            limits=httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
-            headers={"User-Agent": user_agent, "Accept": "application/json"},
-        )
+        self._limits = httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
+        tls = tls or Tls()
+        # Made now where files are configured, so that a mistake in them is found at once.
+        self._context = None if tls.is_usual else tls.context()
+        self._plain: httpx2.AsyncClient | None = None  # for http://
+        self._secure: httpx2.AsyncClient | None = None  # for everything else
+        self._headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": user_agent,
+        }
 
     async def __aenter__(self) -> Self:
         return self
@@ -133,7 +148,9 @@ class HttpClient:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self._client.aclose()
+        for client in (self._plain, self._secure):
+            if client is not None:
+                await client.aclose()
 
     def count(self) -> None:
         """Count a request; from any thread (Keystone's tokens are fetched in others)."""
@@ -192,17 +209,37 @@ class HttpClient:
                 raise final from error
             raise _PassingError(final) from error
 
+    def _client_of(self, url: str) -> httpx2.AsyncClient:
+        """Return the client for a URL; the authorities that TLS trusts are read when it is first needed."""
+        if url.startswith("http://"):
+            if self._plain is None:
+                self._plain = self._make_client(self._context or _trusting_nobody())
+            return self._plain
+        if self._secure is None:
+            self._secure = self._make_client(self._context or Tls().context())
+        return self._secure
+
+    def _make_client(self, context: ssl.SSLContext) -> httpx2.AsyncClient:
+        # Without time-outs of its own: ours bounds the whole request, and so each step of it.
+        return httpx2.AsyncClient(verify=context, timeout=None, limits=self._limits)
+
     async def _send(self, question: _Question) -> _Answer:
         self.count()
         try:
-            async with (
-                asyncio.timeout(self._timeout_s),
-                self._client.stream(
-                    "GET", question.url, headers=question.headers, params=list(question.params) or None
-                ) as response,
-            ):
-                body = await self._read(response, question)
-                return _Answer(response.status_code, response.headers, body)
+            # Not built by the client, which would merge options that we don't use into each one.
+            request = httpx2.Request(
+                "GET",
+                question.url,
+                headers={**self._headers, **(question.headers or {})},
+                params=list(question.params) or None,
+            )
+            async with asyncio.timeout(self._timeout_s):
+                response = await self._client_of(question.url).send(request, stream=True)
+                try:
+                    body = await self._read(response, question)
+                finally:
+                    await response.aclose()
+            return _Answer(response.status_code, response.headers, body)
         except (TimeoutError, httpx2.TimeoutException) as error:
             final = UnreachableError(
                 f"{question.service} did not answer GET {question.path} within {self._timeout_s:g} s",
