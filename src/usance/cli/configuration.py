@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from usance.cli.present import OUTPUTS
-from usance.config.load import Configuration, Need, files_of, find_files, read_configuration
+from usance.config.load import Configuration, Need, configuration_files, read_configuration
 from usance.config.logs import set_up_logging
 
 LOG = logging.getLogger(__name__)
@@ -54,12 +54,6 @@ def output_option(command: F) -> F:
     )(command)
 
 
-def configuration_files(program: str, files: Sequence[Path], directories: Sequence[Path]) -> list[Path]:
-    """Return the files to read: those named, else those found, and those of the directories."""
-    named = list(files) or find_files(program, os.environ)
-    return [*named, *(file for directory in directories for file in files_of(directory))]
-
-
 def configure(
     config_file: Sequence[Path],
     config_dir: Sequence[Path],
@@ -70,7 +64,7 @@ def configure(
 ) -> Configuration:
     """Read the configuration for a command, and send log messages where it says."""
     click.get_current_context().meta[DEBUG] = debug
-    files = configuration_files("usance", config_file, config_dir)
+    files = configuration_files("usance", config_file, config_dir, os.environ)
     given = dict(overrides or {}) | ({"debug": True} if debug else {})
     configuration = read_configuration(files, given, os.environ, need=need)
     set_up_logging(configuration.conf, "usance", plain=True)

@@ -9,9 +9,10 @@ import click
 import msgspec
 
 from usance.cli.configuration import configuration_options, configure, examples, output_option, say_warnings
-from usance.cli.present import Columns, as_csv, as_json, print_tables, printable
+from usance.cli.present import Columns, as_csv, as_json, print_tables
 from usance.cli.progress import progress_on_terminal
 from usance.cli.projects import only_projects
+from usance.cli.rehearsed import print_records
 from usance.config.load import Need
 from usance.extraction.report import RunReport
 
@@ -85,15 +86,6 @@ def show_report(report: RunReport, output: str, *, dry_run: bool) -> None:
         if dry_run:
             print_records(report)
         print_tables((_projects(report), _usage(report), _messengers(report), *_sentences(report)))
-
-
-def print_records(report: RunReport) -> None:
-    """Print the records that would go out, as their formats render them, each under its key."""
-    for record in report.dry_records:
-        print(f"# {record.messenger}: {printable(record.key)} of project {printable(record.project_id)}")
-        if record.problem:
-            print(f"# held back: {printable(record.problem)}")
-        print("\n".join(printable(line) for line in record.text.splitlines()), end="\n\n")
 
 
 def _projects(report: RunReport) -> Columns:

@@ -112,6 +112,14 @@ def files_of(directory: Path) -> list[Path]:
     return sorted(directory.glob("*.conf"))
 
 
+def configuration_files(
+    program: str, files: Sequence[Path], directories: Sequence[Path], environ: Mapping[str, str]
+) -> list[Path]:
+    """Return the files to read: those named, else those found, and those of the directories."""
+    named = list(files) or find_files(program, environ)
+    return [*named, *(file for directory in directories for file in files_of(directory))]
+
+
 def load_settings(
     files: Sequence[Path],
     overrides: Mapping[str, Any],

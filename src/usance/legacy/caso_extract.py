@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from usance.cli.ending import run_to_end
-from usance.cli.extract import print_records
 from usance.cli.progress import progress_on_terminal
+from usance.cli.rehearsed import print_records
 from usance.config.load import Need
 from usance.extraction.report import RunReport
 from usance.legacy.caso_line import configure_caso, parse_line, wants_debug

@@ -14,8 +14,7 @@ from oslo_config import cfg
 from oslo_log import log
 
 from usance import __version__
-from usance.cli.configuration import configuration_files
-from usance.config.load import Configuration, Need, read_configuration
+from usance.config.load import Configuration, Need, configuration_files, read_configuration
 from usance.config.logs import set_up_logging
 from usance.config.options import EXTRACT_OPTIONS, OLD_LOG_OPTIONS
 from usance.config.rawfile import RawFiles
@@ -110,7 +109,7 @@ def _given(conf: cfg.ConfigOpts) -> list[str]:
 
 def configure_caso(program: str, line: Line, need: Need) -> Configuration:
     """Read the configuration as cASO would, send log messages where it would, and say what is odd."""
-    files = configuration_files("caso", line.files, line.directories)
+    files = configuration_files("caso", line.files, line.directories, os.environ)
     configuration = read_configuration(files, line.overrides, os.environ, need=need)
     set_up_logging(configuration.conf, program, plain=False)
     for spelling in line.old:
