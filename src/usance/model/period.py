@@ -15,12 +15,14 @@ SECOND = timedelta(seconds=1)
 
 def to_us(instant: datetime) -> int:
     """Return the microseconds since 1970 of an aware instant, exactly."""
-    return (instant - EPOCH) // MICROSECOND
+    since = instant - EPOCH
+    return (since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def from_us(microseconds: int) -> datetime:
     """Return the instant, in UTC, that lies so many microseconds after 1970."""
-    return EPOCH + timedelta(microseconds=microseconds)
+    seconds, rest = divmod(microseconds, 1_000_000)
+    return EPOCH + timedelta(0, seconds, rest)
 
 
 def floor_second(instant: datetime) -> datetime:
@@ -30,7 +32,8 @@ def floor_second(instant: datetime) -> datetime:
 
 def epoch_seconds(instant: datetime) -> int:
     """Return the whole seconds since 1970, rounded down."""
-    return (instant - EPOCH) // SECOND
+    since = instant - EPOCH
+    return since.days * 86400 + since.seconds  # a timedelta counts its days down, and the rest up
 
 
 def month_start(instant: datetime) -> datetime:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
+from functools import cached_property, lru_cache
 from typing import Final
 
 import msgspec
 
 from usance.model import resource
-from usance.model.period import SECOND, Period, epoch_seconds, floor_second, month_start
+from usance.model.period import SECOND, Period, epoch_seconds, floor_second, month_of, month_start, months
 from usance.model.resource import Value
 from usance.model.span import Span, Timeline
 from usance.model.usage import usage
@@ -43,7 +44,7 @@ STATUS_OF_STATE: Final[Mapping[str, str]] = {
 }
 
 
-class CloudRecord(msgspec.Struct, frozen=True):
+class CloudRecord(msgspec.Struct, frozen=True, dict=True):  # the dict keeps what is computed once
     """What one server used since its creation, up to `until`, and as what it is filed. Seconds are whole."""
 
     server_id: str
@@ -88,12 +89,12 @@ class CloudRecord(msgspec.Struct, frozen=True):
         """The server's id."""
         return self.server_id
 
-    @property
+    @cached_property
     def key(self) -> str:
         """What the record is about: a later record with the same key replaces it."""
         return record_key(self.server_id, self.month)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """A digest of what is said, whenever it is said: equal as long as there is nothing new to say."""
         said = msgspec.structs.replace(self, created_at=self.month)
@@ -102,13 +103,22 @@ class CloudRecord(msgspec.Struct, frozen=True):
 
 def record_key(server_id: str, month: datetime) -> str:
     """Return the key of a server's record for a month."""
-    # As "%Y-%m", in a third of its time: each record asks several times.
-    return f"{RECORD_TYPE}/{server_id}/{month.year:04}-{month.month:02}"
+    return f"{RECORD_TYPE}/{server_id}/{_month_name(month)}"
 
 
 def key_month(key: str) -> datetime:
     """Return the first instant of the month that a record key names."""
-    return datetime.strptime(f"{key.rpartition('/')[2]}+0000", "%Y-%m%z")
+    return _month_named(key.rpartition("/")[2])
+
+
+@lru_cache(maxsize=1200)  # a century of them
+def _month_name(month: datetime) -> str:
+    return f"{month.year:04}-{month.month:02}"
+
+
+@lru_cache(maxsize=1200)
+def _month_named(name: str) -> datetime:
+    return datetime.strptime(f"{name}+0000", "%Y-%m%z")
 
 
 def key_server_id(key: str) -> str:
@@ -139,10 +149,9 @@ def cloud_records(
     if baseline is not None and (until <= baseline or (ended and last <= baseline - SECOND)):
         return []
     records = []
-    for month in Period(begin, max(last, begin + SECOND)).months():
-        if (first_month is not None and month.start < first_month) or (
-            baseline is not None and month.end <= baseline
-        ):
+    first = begin if first_month is None else max(begin, first_month)
+    for month in months(first, max(last, begin + SECOND)):
+        if baseline is not None and month.end <= baseline:
             continue
         end_here = ended and last <= month.end
         measured = min(last, month.end)
@@ -170,7 +179,7 @@ def withdrawal(
     month before makes its difference zero. It can't be `completed`: then it would be filed by its
     EndTime, in another month. *stated_at* is the RecordCreateTime of what is taken back.
     """
-    whole = next(Period(month, month + SECOND).months())
+    whole = month_of(month)
     begin = floor_second(timeline.begin)
     measured = whole.end if timeline.end is None else min(floor_second(timeline.end), whole.end)
     return _record(
@@ -251,11 +260,15 @@ def _status(last: Mapping[str, Value], *, ended: bool, closed: bool) -> str:
     return STATUS_OF_STATE.get(str(last.get(resource.STATE, "")), UNKNOWN)
 
 
-def _spans_until(timeline: Timeline, measured: datetime) -> list[Span]:
+def _spans_until(timeline: Timeline, measured: datetime) -> tuple[Span, ...]:
     """Return the spans that begin, by whole seconds, before an instant; the first one in any case."""
-    return [
-        span for place, span in enumerate(timeline.spans) if place == 0 or floor_second(span.start) < measured
-    ]
+    spans = timeline.spans
+    # They are ordered; of a life that goes on, all of them begin before.
+    if len(spans) < 2 or floor_second(spans[-1].start) < measured:  # the first one stays
+        return spans
+    return tuple(
+        span for place, span in enumerate(spans) if place == 0 or floor_second(span.start) < measured
+    )
 
 
 def _unknown(last: Mapping[str, Value], vcpus: list[int | None]) -> tuple[str, ...]:
@@ -286,7 +299,10 @@ def _text(values: Mapping[str, Value], attribute: str) -> str | None:
 
 def _text_or_none(value: Value | None) -> str | None:
     """Return a text that UTF-8 can carry (a JSON escape can smuggle in half a surrogate pair), or None."""
-    return None if value is None or value == "" else str(value).encode("utf-8", "replace").decode()
+    if value is None or value == "":
+        return None
+    text = str(value)
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def lifetime_s(record: CloudRecord) -> int:
@@ -296,4 +312,6 @@ def lifetime_s(record: CloudRecord) -> int:
 
 def last_second(instant: datetime) -> bool:
     """Tell whether an instant is the last second of a calendar month, as which the month's end is filed."""
-    return month_start(instant + timedelta(seconds=1)) == instant + timedelta(seconds=1)
+    if instant.second != 59:  # nearly none gets further
+        return False
+    return month_start(instant + SECOND) == instant + SECOND

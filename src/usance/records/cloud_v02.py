@@ -16,27 +16,6 @@ from usance.records.record import Finding
 from usance.records.validate_cloud import CLOUD_MESSAGE_TYPE, cloud_findings
 
 _HEADER: Final = apel.header(CLOUD_MESSAGE_TYPE, "v0.2")
-_ORDER: Final = (
-    "RecordCreateTime",
-    "VMUUID",
-    "SiteName",
-    "MachineName",
-    "LocalUserId",
-    "LocalGroupId",
-    "FQAN",
-    "Status",
-    "StartTime",
-    "EndTime",
-    "SuspendDuration",
-    "WallDuration",
-    "CpuDuration",
-    "CpuCount",
-    "Memory",
-    "Disk",
-    "ImageId",
-    "CloudType",
-    "GlobalUserName",
-)
 
 
 class CloudV02:
@@ -50,7 +29,7 @@ class CloudV02:
     def render(self, record: CloudRecord) -> str:
         """Return the record's lines."""
         fields = apel.cloud_fields(record)
-        return apel.lines((key, fields[key]) for key in _ORDER)
+        return apel.lines((key, fields[key]) for key in apel.ORDER_V02)
 
     def findings(self, record: CloudRecord, text: str) -> list[Finding]:
         """Return what is wrong with the record or its lines."""

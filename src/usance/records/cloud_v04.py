@@ -26,7 +26,7 @@ class CloudV04:
 
     def render(self, record: CloudRecord) -> str:
         """Return the record's lines."""
-        return apel.lines(sorted(apel.cloud_fields(record).items()))
+        return apel.lines(apel.cloud_fields(record).items())
 
     def findings(self, record: CloudRecord, text: str) -> list[Finding]:
         """Return what is wrong with the record or its lines."""

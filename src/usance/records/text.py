@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
 from typing import Final
 
 MAX_TEXT_BYTES: Final = 255  # VARCHAR(255) in the receiver's schema
@@ -50,7 +49,6 @@ def _ascii_character(character: str) -> str:
     return "?"
 
 
-@lru_cache(maxsize=4096)
 def safe_text(text: str, max_bytes: int = MAX_TEXT_BYTES) -> str:
     """Return the text as a message can carry it: what comes out, the receiver reads unchanged.
 

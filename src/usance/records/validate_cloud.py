@@ -11,9 +11,8 @@ server's own code.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Final
 
 from usance.records import apel
@@ -50,7 +49,6 @@ _MAX_DATETIME_S: Final = 253402300799  # the last second of the year 9999
 _INTEGER: Final = re.compile(r"-?[0-9]{1,19}")
 _DECIMAL: Final = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?")
 _FOREIGN: Final = re.compile(r"[^\x20-\x7e\n]")
-_LONGEST_KEPT: Final = 512  # characters of a line that is worth remembering
 
 
 def cloud_findings(record: CloudRecord, text: str) -> list[Finding]:
@@ -93,15 +91,22 @@ def record_findings(record: CloudRecord) -> list[Finding]:
 
 def text_findings(text: str) -> list[Finding]:
     """Return what is wrong with the lines of one record."""
+    # What is plain has lines without a fault, as the reading of each of them would find too.
+    if apel.SEPARATOR not in text:
+        for pattern in _PLAIN:
+            if plain := pattern.fullmatch(text):
+                return _consistency(plain.groupdict(""))
+    return _line_findings(text)
+
+
+def _line_findings(text: str) -> list[Finding]:
+    """Read a record line by line, and return what is wrong with it."""
     found: list[Finding] = []
     if apel.SEPARATOR in text:
         found.append(Finding("", "%% inside a record ends it for the receiver"))
     if _FOREIGN.search(text):
         found.append(Finding("", "something else than printable ASCII"))
-    lines = [
-        _read_line(line) if len(line) < _LONGEST_KEPT else _read_line.__wrapped__(line)
-        for line in text.strip().splitlines()
-    ]
+    lines = [_read_line(line) for line in text.strip().splitlines()]
     fields: dict[str, str] = {}
     for key, value, finding in lines:
         if key is None:
@@ -115,12 +120,8 @@ def text_findings(text: str) -> list[Finding]:
     return found or _consistency(fields)
 
 
-@lru_cache(maxsize=8192)
 def _read_line(line: str) -> tuple[str | None, str, Finding | None]:
-    """Return key and value of a line, and what is wrong with them; no key for a line that is none.
-
-    Most lines of a message stand in all its records, so each is read once.
-    """
+    """Return key and value of a line, and what is wrong with them; no key for a line that is none."""
     key, colon, value = line.partition(":")
     if not colon:
         return None, line, None
@@ -192,13 +193,59 @@ _REASON: Final[Mapping[str, Callable[[str], str | None]]] = {
 """Why a value of a field would be refused, or None; a null is fine where a field is not mandatory."""
 
 
+def _plain(order: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern of records whose lines, each in its place or absent, are well-formed.
+
+    Its groups are the fields that are read together. Many a record that it doesn't match is
+    well-formed too: it is for what we render ourselves, all but always.
+    """
+    return re.compile(
+        "".join(
+            f"{key}: {_PLAIN_VALUES[key]}\n" if key in _MANDATORY
+            else f"(?:{key}: (?P<{key}>{_PLAIN_VALUES[key]})\n)?" if key in _COMPARED
+            else f"(?:{key}: {_PLAIN_VALUES[key]}\n)?"
+            for key in order
+        )
+    )  # fmt: skip
+
+
+_COMPARED: Final = frozenset(
+    {"EndTime", "RecordCreateTime", "StartTime", "Status", "SuspendDuration", "WallDuration"}
+)
+_TEXT: Final = f"[!-~](?:[ -~]{{0,{MAX_TEXT_BYTES - 2}}}[!-~])?"
+_PLAIN_VALUES: Final[Mapping[str, str]] = {
+    "Benchmark": r"[0-9]{1,7}(?:\.[0-9]{1,30})?",
+    "BenchmarkType": f"[!-~](?:[ -~]{{0,{apel.MAX_BENCHMARK_TYPE_BYTES - 2}}}[!-~])?",
+    "CloudComputeService": _TEXT,
+    "CloudType": _TEXT,
+    "CpuCount": "[0-9]{1,7}",
+    "CpuDuration": "[0-9]{1,18}",
+    "Disk": "[0-9]{1,18}",
+    "EndTime": "[0-9]{1,11}",
+    "FQAN": f"(?!/(?:/|\n)){_TEXT}",
+    "GlobalUserName": _TEXT,
+    "ImageId": _TEXT,
+    "LocalGroupId": _TEXT,
+    "LocalUserId": _TEXT,
+    "MachineName": _TEXT,
+    "Memory": "[0-9]{1,18}",
+    "PublicIPCount": "[0-9]{1,9}",
+    "RecordCreateTime": "[0-9]{1,11}",
+    "SiteName": f"(?!(?i:none|null)\n){_TEXT}",
+    "StartTime": "[0-9]{1,11}",
+    "Status": _TEXT,
+    "SuspendDuration": "[0-9]{1,18}",
+    "VMUUID": f"(?!(?i:none|null)\n){_TEXT}",
+    "WallDuration": "[0-9]{1,18}",
+}
+_PLAIN: Final = (_plain(sorted(_PLAIN_VALUES)), _plain(apel.ORDER_V02))
+"""Records of v0.4 and of v0.2, as they are rendered."""
+
+
 def _consistency(fields: Mapping[str, str]) -> list[Finding]:
     """Return what the receiver would load, and count wrongly. All fields are well-formed."""
     found: list[Finding] = []
-    start, end, created = (
-        int(fields[key]) if not is_null(fields.get(key, "")) else None
-        for key in ("StartTime", "EndTime", "RecordCreateTime")
-    )
+    start, end, created = (_seconds(fields, key) for key in ("StartTime", "EndTime", "RecordCreateTime"))
     completed = fields.get("Status", "").lower() == COMPLETED
     if completed and not end:
         found.append(Finding("EndTime", "completed without an end is filed under month 0"))
@@ -225,11 +272,12 @@ def _consistency(fields: Mapping[str, str]) -> list[Finding]:
 
 
 def _counted_s(fields: Mapping[str, str]) -> int:
-    return sum(
-        int(fields.get(key) or 0)
-        for key in ("WallDuration", "SuspendDuration")
-        if not is_null(fields.get(key, ""))
-    )
+    return (_seconds(fields, "WallDuration") or 0) + (_seconds(fields, "SuspendDuration") or 0)
+
+
+def _seconds(fields: Mapping[str, str], key: str) -> int | None:
+    value = fields.get(key)
+    return int(value) if value and (value.isdigit() or not is_null(value)) else None
 
 
 def message_findings(message: bytes) -> list[Finding]:

@@ -1,10 +1,12 @@
 """Periods and the months that they touch."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from usance.model.period import Period, epoch_seconds, from_us, month_start, next_month, to_us
+from usance.model.period import EPOCH, Period, epoch_seconds, from_us, month_start, next_month, to_us
 
 
 def at(text: str) -> datetime:
@@ -45,3 +47,12 @@ def test_microseconds_survive_the_way_to_the_ledger_and_back():
 def test_december_is_followed_by_january():
     assert next_month(at("2026-12-31T23:59:59")) == at("2027-01-01")
     assert month_start(at("2026-12-31T23:59:59")) == at("2026-12-01")
+
+
+@given(st.integers(min_value=-(10**16), max_value=10**17))
+def test_instants_are_counted_exactly(microseconds):
+    instant = from_us(microseconds)
+
+    assert instant == EPOCH + timedelta(microseconds=microseconds)
+    assert to_us(instant) == microseconds
+    assert epoch_seconds(instant) == microseconds // 1_000_000

@@ -4,12 +4,21 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from server_timelines import at, server
+from usance.records import apel
 from usance.records.cloud import cloud_records
 from usance.records.cloud_v04 import CloudV04
 from usance.records.context import RecordContext
-from usance.records.validate_cloud import MAX_MESSAGE_BYTES, message_findings, text_findings
+from usance.records.validate_cloud import (
+    _PLAIN,
+    MAX_MESSAGE_BYTES,
+    _line_findings,
+    message_findings,
+    text_findings,
+)
 
 CORPUS = json.loads((Path(__file__).parent / "apel_verdicts.json").read_text())
 CONTEXT = RecordContext("TEST-Site", "cloud.test.org", "vo.example.org")
@@ -51,3 +60,110 @@ def test_findings_name_the_field_and_the_reason():
 def test_a_mebibyte_of_garbage_is_no_hurdle():
     assert message_findings(b"\xff" * 2**20)
     assert message_findings(b"APEL-cloud-message: v0.4\n" + b"%" * 2**20)
+
+
+PLAIN = {
+    "Benchmark": "12.5",
+    "BenchmarkType": "HEPscore23",
+    "CloudComputeService": "cloud.test.org",
+    "CloudType": "usance",
+    "CpuCount": "2",
+    "CpuDuration": "7200",
+    "Disk": "20",
+    "EndTime": "1700003600",
+    "FQAN": "/vo.example.org/Role=NULL",
+    "GlobalUserName": "Ada",
+    "ImageId": "image",
+    "LocalGroupId": "project",
+    "LocalUserId": "user",
+    "MachineName": "a: b",
+    "Memory": "2048",
+    "PublicIPCount": "0",
+    "RecordCreateTime": "1700003600",
+    "SiteName": "TEST-Site",
+    "StartTime": "1700000000",
+    "Status": "completed",
+    "SuspendDuration": "0",
+    "VMUUID": "b0c1",
+    "WallDuration": "3600",
+}
+ODD = st.sampled_from(
+    [
+        "",
+        "none",
+        "NULL",
+        " none",
+        "-1",
+        "1_0",
+        "1.5",
+        "9" * 7,
+        "9" * 8,
+        "9" * 10,
+        "9" * 12,
+        "9" * 18,
+        "9" * 19,
+        "9" * 20,
+        "/",
+        "//",
+        "/vo",
+        "x" * 50,
+        "x" * 51,
+        "x" * 255,
+        "x" * 256,
+        "%%",
+        "%",
+        "a b",
+        " a",
+        "a ",
+        "\xe9",
+        "0",
+        "00",
+        "1.",
+        ".5",
+        "1700000001",
+        "253402300799",
+        "253402300800",
+        "\u0661",
+        "a\x0bb",
+        "a\rb",
+        "started",
+    ]
+)
+EDITS = st.lists(
+    st.one_of(
+        st.tuples(st.just("value"), st.sampled_from(sorted(PLAIN)), st.one_of(ODD, st.text(max_size=4))),
+        st.tuples(st.just("without"), st.sampled_from(sorted(PLAIN)), st.just("")),
+        st.tuples(st.just("again"), st.sampled_from(sorted(PLAIN)), ODD),
+        st.tuples(
+            st.just("key"), st.sampled_from(sorted(PLAIN)), st.sampled_from(["VO", "Other", "", "Disk"])
+        ),
+    ),
+    max_size=3,
+)
+
+
+@given(EDITS, st.sampled_from(_PLAIN), st.sampled_from(["", "\n", "\n\n"]), st.booleans())
+def test_what_is_plain_at_a_glance_is_faultless_line_by_line(edits, pattern, end, later):
+    order = apel.ORDER_V02 if pattern is _PLAIN[1] else sorted(PLAIN)
+    lines = [[key, PLAIN[key]] for key in order]
+    for edit, key, value in edits:
+        place = order.index(key) if key in order else 0
+        match edit:
+            case "value":
+                lines[place] = [key, value]
+            case "without":
+                lines[place] = []
+            case "again":
+                lines.append([key, value])
+            case "key":
+                lines[place][:1] = [value]
+    if later and lines[0]:
+        lines.append(lines.pop(0))
+    text = "\n".join(": ".join(line) for line in lines if line) + end
+
+    assert text_findings(text) == _line_findings(text)
+
+
+def test_what_we_render_is_plain():
+    for pattern, order in zip(_PLAIN, (sorted(PLAIN), apel.ORDER_V02), strict=True):
+        assert pattern.fullmatch("".join(f"{key}: {PLAIN[key]}\n" for key in order))
