@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
 import traceback
 from collections.abc import Callable
+from typing import NoReturn
 
 from usance.cli.present import printable
 from usance.model.errors import UsanceError
@@ -37,6 +39,16 @@ def run_to_end(program: str, body: Callable[[], int], *, debug: Callable[[], boo
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _READER_GONE
     return status
+
+
+def leave(status: int) -> NoReturn:
+    """End the process with an exit status.
+
+    Python searches all that is there for reference cycles before it ends; for the libraries that a
+    run loads that takes 0.1 s. What had to be closed is closed by now, so nothing is left to search.
+    """
+    gc.freeze()
+    sys.exit(status)
 
 
 def _say_error(program: str, error: UsanceError, *, debug: bool) -> int:

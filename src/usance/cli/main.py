@@ -11,7 +11,7 @@ from usance import __version__
 from usance.cli.config import config
 from usance.cli.configuration import DEBUG, examples
 from usance.cli.db import db
-from usance.cli.ending import run_to_end
+from usance.cli.ending import leave, run_to_end
 from usance.cli.extract import extract
 from usance.cli.projects import projects
 from usance.cli.status import status
@@ -37,7 +37,7 @@ for command in (extract, status, projects, validate, config, db):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and end the process with its exit status."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    leave(run(sys.argv[1:] if arguments is None else arguments))
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -6,10 +6,11 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from usance.cli.ending import run_to_end
+from usance.cli.ending import leave, run_to_end
 from usance.cli.progress import progress_on_terminal
 from usance.cli.rehearsed import print_records
 from usance.config.load import Need
+from usance.extraction.garbage import collected_rarely
 from usance.extraction.report import RunReport
 from usance.legacy.caso_line import configure_caso, parse_line, wants_debug
 
@@ -19,7 +20,7 @@ PROGRAM = "caso-extract"
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and end the process with its exit status: 0, 1, 2 or 75, as `usance extract`."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    leave(run(sys.argv[1:] if arguments is None else arguments))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -27,9 +28,9 @@ def run(arguments: Sequence[str]) -> int:
 
     def body() -> int:
         configuration = configure_caso(PROGRAM, parse_line(PROGRAM, arguments), Need.ALL)
-        from usance.extraction.run import extract  # noqa: PLC0415 - help, status and mistakes do without it
+        with collected_rarely(), progress_on_terminal() as progress:
+            from usance.extraction.run import extract  # noqa: PLC0415 - help, status and mistakes do without it
 
-        with progress_on_terminal() as progress:
             report: RunReport = extract(configuration.settings, configuration.request, progress=progress)
         if configuration.request.dry_run:
             print_records(report)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from usance.cli.ending import run_to_end
+from usance.cli.ending import leave, run_to_end
 from usance.cli.present import printable
 from usance.cloud.access import open_cloud
 from usance.cloud.projects import Selection
@@ -21,7 +21,7 @@ PROGRAM = "caso-projects"
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and end the process with its exit status."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    leave(run(sys.argv[1:] if arguments is None else arguments))
 
 
 def run(arguments: Sequence[str]) -> int:
