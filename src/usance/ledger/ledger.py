@@ -12,12 +12,13 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from usance.ledger import delivering, migrating, naming, reading, schema, status, watermarks
 from usance.ledger.engine import Store, bulk_insert
 from usance.ledger.locking import lock_project
 from usance.ledger.observing import observe
+from usance.ledger.past import Past
 from usance.ledger.rehearsal import rehearsal_of
 from usance.ledger.staging import Outbox, quarantined
 from usance.ledger.values import (
@@ -176,6 +177,15 @@ class Ledger:
                     hint="what was reported up to a baseline is not moved afterwards",
                 )
 
+    def drop_baseline(self, project_id: str, cloud_id: str) -> None:
+        """Forget up to when the figures of a former program stand: what was before it is stated anew."""
+        table = schema.baseline.c
+        with self._store.write() as connection:
+            lock_project(connection, project_id, cloud_id)
+            connection.execute(
+                delete(schema.baseline).where(table.project_id == project_id, table.cloud_id == cloud_id)
+            )
+
     # --- read --------------------------------------------------------------------------------
 
     def timelines(
@@ -206,6 +216,11 @@ class Ledger:
         """Return (project id, cloud id) of all that the ledger knows."""
         with self._store.read() as connection:
             return reading.projects(connection)
+
+    @property
+    def past(self) -> Past:
+        """What was so, and what was said, as of earlier days."""
+        return Past(self._store)
 
     # --- stage -------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
@@ -17,8 +17,10 @@ from usance.model.looks import AFTER, Moment, moments
 from usance.model.observation import Look, Observation, Scope
 from usance.model.period import to_us
 
+_LATEST = 16  # looks loaded to begin with
 _AHEAD = 64  # looks loaded at once, from an instant on
 _MOST_SEGMENTS = 200  # kept in memory for one source and scope
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 class Looks:
@@ -104,11 +106,23 @@ class _Shelf:
         self._all = select(schema.look).where(
             *(column == value for column, value in zip(key, place, strict=True))
         )
-        self._backwards = self._all.order_by(table.end_at.desc(), table.begin_at.desc()).limit(1)
+        self._backwards = self._all.order_by(table.end_at.desc(), table.begin_at.desc())
         self._segments: list[_Segment] = []
         self._lows: list[datetime] = []
-        last = connection.execute(self._backwards).first()
-        self.last = None if last is None else rows.look_of(last)
+        found = connection.execute(self._backwards.limit(_LATEST)).all()
+        latest = [rows.look_of(row) for row in reversed(found)]
+        self.last = latest[-1] if latest else None
+        self._keep_latest(latest)
+
+    def _keep_latest(self, latest: list[Look]) -> None:
+        """Keep the looks that were loaded first: most of what is said is about what is newest."""
+        if len(latest) < _LATEST:
+            self._shelve(_Segment(_BEGINNING, latest, complete=True))
+            return
+        # Of the earliest instant, others may be that were not loaded.
+        place = next((n for n, look in enumerate(latest) if look.end > latest[0].end), None)
+        if place is not None:
+            self._shelve(_Segment(latest[place].end, latest[place - 1 :], complete=True))
 
     def around(self, moment: Moment) -> list[Look]:
         """Return the looks about a moment."""
@@ -136,7 +150,7 @@ class _Shelf:
 
     def _load(self, first: datetime, ahead: int) -> _Segment:
         table = schema.look.c
-        before = self._connection.execute(self._backwards.where(table.end_at < to_us(first))).all()
+        before = self._connection.execute(self._backwards.where(table.end_at < to_us(first)).limit(1)).all()
         from_here = self._all.where(table.end_at >= to_us(first)).order_by(table.end_at, table.begin_at)
         after = self._connection.execute(from_here.limit(ahead)).all()
         looks = [rows.look_of(row) for row in (*before, *after)]

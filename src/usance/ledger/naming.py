@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
+from typing import TypeVar
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, select
 
 from usance.ledger import schema
 from usance.ledger.engine import clean
@@ -15,52 +17,55 @@ from usance.model.period import to_us
 
 _PAGE = 500
 
+T = TypeVar("T", bound=tuple[object, ...])
+
 
 def names(
     connection: Connection, kind: str, ids: Sequence[str], *, at: datetime | None = None
 ) -> dict[str, str]:
     """Return the names that some things have, or had at an instant; unknown ids are absent."""
-    table = schema.name.c
+    query = _of_these(at_an_instant=at is not None)
+    given = {"kind": kind} if at is None else {"kind": kind, "at": to_us(at)}
     found: dict[str, str] = {}
     for page in pages(ids, _PAGE):
-        where = [table.kind == kind, table.id.in_(page)]
-        if at is not None:
-            where.append(table.since_at <= to_us(at))
-        newest = (
-            select(table.id, func.max(table.since_at).label("since_at"))
-            .where(*where)
-            .group_by(table.id)
-            .subquery()
-        )
-        query = (
-            select(table.id, table.name)
-            .join_from(
-                schema.name,
-                newest,
-                and_(table.id == newest.c.id, table.since_at == newest.c.since_at),
-            )
-            .where(table.kind == kind)
-        )
-        found.update(dict(connection.execute(query).all()))
+        found.update(dict(connection.execute(query, {**given, "ids": page}).all()))
     return found
+
+
+@cache
+def _of_these(*, at_an_instant: bool) -> Select[tuple[str, str]]:
+    """Return the query for the names of some ids, made once: a run asks many times."""
+    table = schema.name.c
+    which = [table.id.in_(bindparam("ids", expanding=True))]
+    if at_an_instant:
+        which.append(table.since_at <= bindparam("at"))
+    return _newest(select(table.id, table.name), *which)
 
 
 def unnamed(connection: Connection, kind: str) -> list[str]:
     """Return the ids that were mentioned and that nobody has named yet: their newest name is empty."""
+    return list(connection.execute(_without_name(), {"kind": kind}).scalars())
+
+
+@cache
+def _without_name() -> Select[tuple[str]]:
     table = schema.name.c
+    return _newest(select(table.id)).where(table.name == "").order_by(table.id)
+
+
+def _newest(query: Select[T], *which: ColumnElement[bool]) -> Select[T]:
+    """Let a query read the newest of those names of a kind that fulfil some conditions, one for each id."""
+    table = schema.name.c
+    kind = bindparam("kind")
     newest = (
         select(table.id, func.max(table.since_at).label("since_at"))
-        .where(table.kind == kind)
+        .where(table.kind == kind, *which)
         .group_by(table.id)
         .subquery()
     )
-    query = (
-        select(table.id)
-        .join_from(schema.name, newest, and_(table.id == newest.c.id, table.since_at == newest.c.since_at))
-        .where(table.kind == kind, table.name == "")
-        .order_by(table.id)
-    )
-    return list(connection.execute(query).scalars())
+    return query.join_from(
+        schema.name, newest, and_(table.id == newest.c.id, table.since_at == newest.c.since_at)
+    ).where(table.kind == kind)
 
 
 def remember_names(connection: Connection, kind: str, given: Mapping[str, str], *, at: datetime) -> None:

@@ -323,3 +323,24 @@ def pages(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
             page = []
     if page:
         yield page
+
+
+def timeline_of(row: Row[Any], resource: Resource, spans: tuple[Span, ...]) -> Timeline:
+    """Return the timeline that a row of `timeline` or `timeline_history` holds, without what extends it."""
+    return Timeline(
+        resource=resource,
+        begin=from_us(row.begin_at),
+        end=instant_or_none(row.end_at),
+        spans=spans,
+        begin_exact=bool(row.begin_exact),
+        end_exact=bool(row.end_exact),
+        launched=bool(row.launched),
+        doubts=_doubts.decode(row.doubts),
+        anomalies=_anomalies.decode(row.anomalies),
+        described=_described.decode(row.described),
+    )
+
+
+def values_of(text: str) -> dict[str, Value]:
+    """Return the accounted values that a row holds as text."""
+    return _values.decode(text)

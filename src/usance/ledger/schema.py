@@ -272,6 +272,7 @@ message = _table(
     Column("reason", Text),
     Column("attempted_at", BigInteger),
     Column("revision", BigInteger, nullable=False),  # the project's, when it was staged
+    Column("statements", Json),  # its records, and where each stands in the body
     PrimaryKeyConstraint("project_id", "cloud_id", "messenger", "id"),
     wide=True,
 )

@@ -18,7 +18,7 @@ from sqlalchemy import (
     update,
 )
 
-from usance.ledger import schema
+from usance.ledger import past, schema
 from usance.ledger.engine import bulk_insert, clean
 from usance.ledger.locking import lock_counter, lock_project
 from usance.ledger.rows import pages
@@ -123,8 +123,9 @@ class Outbox:
                     None,
                     None,
                     revision,
+                    past.encode_statements(statements),
                 )
-                for one in staged
+                for one, statements in zip(staged, new, strict=True)
             ],
         )
         self.connection.execute(

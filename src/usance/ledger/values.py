@@ -51,6 +51,16 @@ class NewMessage(msgspec.Struct, frozen=True):
     format: str  # "cloud-v04", ...
     body: bytes
     records: tuple[NewRecord, ...]
+    # Where each record stands in the body: its first byte, and how many they are.
+    places: tuple[tuple[int, int], ...] = ()
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """A record as it was delivered once."""
+
+    record: NewRecord
+    format: str
+    text: str
 
 
 class Quarantine(msgspec.Struct, frozen=True):

@@ -65,9 +65,20 @@ def pack(
 
 
 def _message(form: RecordFormat[Any], batch: list[Rendered]) -> NewMessage:
+    body = form.pack([one.text for one in batch])
     return NewMessage(
         record_type=form.record_type,
         format=form.name,
-        body=form.pack([one.text for one in batch]),
+        body=body,
         records=tuple(one.staged for one in batch),
+        places=tuple(_places(body, [one.text.encode() for one in batch])),
     )
+
+
+def _places(body: bytes, texts: Iterable[bytes]) -> Iterator[tuple[int, int]]:
+    """Yield where each text stands in the body; so what was sent can be sent again, byte by byte."""
+    at = 0
+    for text in texts:
+        at = body.index(text, at)
+        yield at, len(text)
+        at += len(text)

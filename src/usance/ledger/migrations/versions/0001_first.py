@@ -68,6 +68,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text()),
         sa.Column("attempted_at", sa.BigInteger()),
         sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("statements", JSON),
         sa.PrimaryKeyConstraint("project_id", "cloud_id", "messenger", "id"),
     )
     op.create_index("message_outbox", "message", ["messenger", "state", "id"])
