@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import TypeVar
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, select
 
@@ -17,26 +17,24 @@ from usance.model.period import to_us
 
 _PAGE = 500
 
-T = TypeVar("T", bound=tuple[object, ...])
-
 
 def names(
     connection: Connection, kind: str, ids: Sequence[str], *, at: datetime | None = None
 ) -> dict[str, str]:
     """Return the names that some things have, or had at an instant; unknown ids are absent."""
     query = _of_these(at_an_instant=at is not None)
-    given = {"kind": kind} if at is None else {"kind": kind, "at": to_us(at)}
+    given: dict[str, Any] = {"kind": kind} if at is None else {"kind": kind, "at": to_us(at)}
     found: dict[str, str] = {}
     for page in pages(ids, _PAGE):
-        found.update(dict(connection.execute(query, {**given, "ids": page}).all()))
+        found.update((one, name) for one, name in connection.execute(query, {**given, "ids": page}))
     return found
 
 
 @cache
-def _of_these(*, at_an_instant: bool) -> Select[tuple[str, str]]:
+def _of_these(*, at_an_instant: bool) -> Select[Any]:
     """Return the query for the names of some ids, made once: a run asks many times."""
     table = schema.name.c
-    which = [table.id.in_(bindparam("ids", expanding=True))]
+    which: list[ColumnElement[bool]] = [table.id.in_(bindparam("ids", expanding=True))]
     if at_an_instant:
         which.append(table.since_at <= bindparam("at"))
     return _newest(select(table.id, table.name), *which)
@@ -48,15 +46,15 @@ def unnamed(connection: Connection, kind: str) -> list[str]:
 
 
 @cache
-def _without_name() -> Select[tuple[str]]:
+def _without_name() -> Select[Any]:
     table = schema.name.c
     return _newest(select(table.id)).where(table.name == "").order_by(table.id)
 
 
-def _newest(query: Select[T], *which: ColumnElement[bool]) -> Select[T]:
+def _newest(query: Select[Any], *which: ColumnElement[bool]) -> Select[Any]:
     """Let a query read the newest of those names of a kind that fulfil some conditions, one for each id."""
     table = schema.name.c
-    kind = bindparam("kind")
+    kind: ColumnElement[str] = bindparam("kind")
     newest = (
         select(table.id, func.max(table.since_at).label("since_at"))
         .where(table.kind == kind, *which)
