@@ -14,7 +14,6 @@ from typing import ClassVar, Final, Protocol
 
 import msgspec
 
-from usance.ledger.ledger import Ledger
 from usance.ledger.values import Changed, StagedRecord
 from usance.model.period import SECOND, Period
 from usance.records.context import RecordContext
@@ -23,10 +22,32 @@ from usance.records.record import Record
 _PAGE: Final = 1000  # timelines looked at together
 
 
+class Reading(Protocol):
+    """What makers read: the ledger as it is, or as it was."""
+
+    def timelines(
+        self,
+        project_id: str,
+        cloud_id: str,
+        kind: str,
+        *,
+        since_revision: int = 0,
+        touching: Period | None = None,
+    ) -> Iterator[Changed]:
+        """Yield the timelines that changed after a revision or live in a period, in the order of ids."""
+        ...
+
+    def staged(
+        self, project_id: str, cloud_id: str, messenger: str, kind: str, resource_ids: Sequence[str]
+    ) -> dict[str, dict[str, StagedRecord]]:
+        """Return what was staged last of resources of a kind, by resource id and record key."""
+        ...
+
+
 class Asked(msgspec.Struct, frozen=True):
     """What one messenger is to be told of one project, in records of one type."""
 
-    ledger: Ledger
+    ledger: Reading
     project_id: str
     cloud_id: str
     messenger: str  # its name
