@@ -87,19 +87,17 @@ class _Reader:
 
     def changed(self, connection: Connection, ids: Sequence[str]) -> list[Changed]:
         """Return the timelines, each with the instant from which it differs from what it was."""
-        kept = rows.kept(connection, *self.place, ids)
-        news = [
-            one for one, timeline in kept.items() if timeline.first_revision <= self.since < timeline.revision
-        ]
+        told = list(rows.told(connection, *self.place, ids))
+        news = [timeline.resource.id for timeline, revision, first in told if first <= self.since < revision]
         differs = self._differs_from(connection, news) if news else {}
         found = []
-        for one, timeline in kept.items():
+        for timeline, revision, first in told:
             changed_from = None
-            if timeline.first_revision > self.since:
-                changed_from = timeline.timeline.begin
-            elif timeline.revision > self.since:
-                changed_from = from_us(differs[one])
-            found.append(Changed(timeline.timeline, timeline.revision, changed_from))
+            if first > self.since:
+                changed_from = timeline.begin
+            elif revision > self.since:
+                changed_from = from_us(differs[timeline.resource.id])
+            found.append(Changed(timeline, revision, changed_from))
         return found
 
     def _differs_from(self, connection: Connection, ids: Sequence[str]) -> dict[str, int]:

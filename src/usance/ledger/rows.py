@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -37,7 +37,10 @@ _doubts = msgspec.json.Decoder(tuple[Doubt, ...])
 _anomalies = msgspec.json.Decoder(tuple[Anomaly, ...])
 _described = msgspec.json.Decoder(tuple[Described, ...])
 _memory = msgspec.json.Decoder(Memory)
-_NO_SPANS: tuple[list[Span], list[int]] = ([], [])
+_EMPTY = Memory()
+
+_Spans = tuple[list[Span], list[int]]
+"""The spans of a timeline, and the revisions in which they were written."""
 
 
 def encode(value: Any) -> str:
@@ -219,7 +222,41 @@ def kept(
 ) -> dict[str, Kept]:
     """Return the timelines of some resources, in the order of their ids."""
     table = schema.timeline.c
-    query = (
+    which = these(schema.timeline, project_id, cloud_id, kind, ids)
+    spans = _spans(connection, project_id, cloud_id, kind, ids)
+    return {
+        row[0]: Kept(
+            _timeline(Resource(project_id, cloud_id, kind, row[0]), row, spans, _memory.decode(row[-1])),
+            row.revision,
+            row.first_revision,
+            row.last_at,
+            row.unsettled,
+            tuple(spans[row[0]][1]) if row[0] in spans else (),
+        )
+        for row in _timelines(connection, which, table.last_at, table.unsettled, table.memory)
+    }
+
+
+def told(
+    connection: Connection, project_id: str, cloud_id: str, kind: str, ids: Sequence[str]
+) -> Iterator[tuple[Timeline, int, int]]:
+    """Yield the timelines of some resources, in the order of their ids: what they say, for those who read.
+
+    With each, the revision in which it became so and the one in which the resource appeared. Its
+    memory, which is needed to extend it, is left empty.
+    """
+    which = these(schema.timeline, project_id, cloud_id, kind, ids)
+    spans = _spans(connection, project_id, cloud_id, kind, ids)
+    for row in _timelines(connection, which):
+        resource = Resource(project_id, cloud_id, kind, row[0])
+        yield _timeline(resource, row, spans, _EMPTY), row.revision, row.first_revision
+
+
+def _timelines(
+    connection: Connection, which: tuple[ColumnElement[bool], ...], *more: ColumnElement[Any]
+) -> Sequence[Any]:
+    table = schema.timeline.c
+    query: Select[Any] = (
         select(
             table.resource_id,
             table.begin_at,
@@ -232,72 +269,54 @@ def kept(
             table.described,
             table.revision,
             table.first_revision,
-            table.last_at,
-            table.unsettled,
-            table.memory,
+            *more,
         )
-        .where(*these(schema.timeline, project_id, cloud_id, kind, ids))
+        .where(*which)
         .order_by(table.resource_id)
     )
-    timelines = connection.execute(query).all()
-    spans = _spans(connection, project_id, cloud_id, kind, ids)
-    found = {}
-    for (
-        resource_id,
-        begin,
-        end,
+    return connection.execute(query).all()
+
+
+def _timeline(resource: Resource, row: Any, spans: Mapping[str, _Spans], memory: Memory) -> Timeline:
+    _, begin, end, begin_exact, end_exact, launched, doubts, anomalies, described, *_ = row
+    return Timeline(
+        resource,
+        from_us(begin),
+        None if end is None else from_us(end),
+        tuple(spans[resource.id][0]) if resource.id in spans else (),
         begin_exact,
         end_exact,
         launched,
-        doubts,
-        anomalies,
-        described,
-        revision,
-        first_revision,
-        last_us,
-        unsettled,
+        _doubts.decode(doubts) if len(doubts) > 2 else (),
+        _anomalies.decode(anomalies) if len(anomalies) > 2 else (),
+        _described.decode(described) if len(described) > 2 else (),
         memory,
-    ) in timelines:
-        own, written = spans.get(resource_id, _NO_SPANS)
-        found[resource_id] = Kept(
-            Timeline(
-                resource=Resource(project_id, cloud_id, kind, resource_id),
-                begin=from_us(begin),
-                end=instant_or_none(end),
-                spans=tuple(own),
-                begin_exact=begin_exact,
-                end_exact=end_exact,
-                launched=launched,
-                doubts=_doubts.decode(doubts) if len(doubts) > 2 else (),
-                anomalies=_anomalies.decode(anomalies) if len(anomalies) > 2 else (),
-                described=_described.decode(described) if len(described) > 2 else (),
-                memory=_memory.decode(memory),
-            ),
-            revision,
-            first_revision,
-            last_us,
-            unsettled,
-            tuple(written),
-        )
-    return found
+    )
 
 
 def _spans(
     connection: Connection, project_id: str, cloud_id: str, kind: str, ids: Sequence[str]
-) -> dict[str, tuple[list[Span], list[int]]]:
+) -> dict[str, _Spans]:
     table = schema.span.c
     query: Select[Any] = (
         select(table.resource_id, table.start_at, table.end_at, table.accounted, table.revision)
         .where(*these(schema.span, project_id, cloud_id, kind, ids))
         .order_by(table.resource_id, table.start_at)
     )
-    found: dict[str, tuple[list[Span], list[int]]] = {}
-    for resource_id, start, end, text, revision in connection.execute(query).all():
-        own = found.get(resource_id)
-        if own is None:
-            own = found[resource_id] = ([], [])
-        own[0].append(Span(from_us(start), instant_or_none(end), _values.decode(text)))
-        own[1].append(revision)
+    found: dict[str, _Spans] = {}
+    own: list[Span] = []
+    written: list[int] = []
+    current = end_us = end = None
+    for resource_id, start_us, next_us, text, revision in connection.execute(query).all():
+        if resource_id != current:
+            found[resource_id] = own, written = [], []
+            current = resource_id
+            end_us = None
+        # Most spans begin where the one before them ends.
+        start = end if end is not None and start_us == end_us else from_us(start_us)
+        end_us, end = next_us, None if next_us is None else from_us(next_us)
+        own.append(Span(start, end, _values.decode(text)))
+        written.append(revision)
     return found
 
 

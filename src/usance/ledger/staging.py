@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Table,
     and_,
-    bindparam,
     delete,
     exists,
     not_,
@@ -22,6 +23,7 @@ from usance.ledger import past, schema
 from usance.ledger.engine import bulk_insert, clean
 from usance.ledger.locking import lock_counter, lock_project
 from usance.ledger.rows import pages
+from usance.ledger.upserting import bulk_upsert
 from usance.ledger.values import (
     Message,
     MessageState,
@@ -35,7 +37,6 @@ from usance.ledger.watermarks import move_messenger_watermark
 from usance.model.period import from_us, to_us
 
 _MESSAGE_IDS = "message"
-_RECORD = ("kind", "resource_id", "key")
 _PAGE = 500
 
 
@@ -54,7 +55,7 @@ class Outbox:
             query = select(table.resource_id, table.key, table.digest, table.created_at).where(
                 *self._own(schema.record), table.kind == kind, table.resource_id.in_(page)
             )
-            for resource_id, key, digest, created_at in self.connection.execute(query):
+            for resource_id, key, digest, created_at in self.connection.execute(query).all():
                 found.setdefault(resource_id, {})[key] = StagedRecord(digest, from_us(created_at))
         return found
 
@@ -136,32 +137,27 @@ class Outbox:
         return staged
 
     def _replace_records(self, pairs: Sequence[tuple[int, NewRecord]]) -> set[int]:
-        """Note in which message each record was stated last; return the messages that stated them before."""
+        """Note in which message each record was stated last.
+
+        Returns the messages that stated something of the same resources before.
+        """
         latest = {(one.resource_kind, one.resource_id, one.key): (message, one) for message, one in pairs}
         table = schema.record
         before: set[int] = set()
-        for page in pages(sorted(latest), _PAGE):
-            # By resource only: a list of keys beside it would be tried in every combination.
-            query = select(table.c.kind, table.c.resource_id, table.c.key, table.c.message_id).where(
-                *self._own(table),
-                table.c.kind.in_(sorted({kind for kind, _, _ in page})),
-                table.c.resource_id.in_(sorted({resource_id for _, resource_id, _ in page})),
-            )
-            for *place, message in self.connection.execute(query):
-                if tuple(place) in latest:
-                    before.add(message)
-            self.connection.execute(
-                delete(table).where(
-                    *self._own(table), *(table.c[name] == bindparam(f"old_{name}") for name in _RECORD)
-                ),
-                [{f"old_{name}": one for name, one in zip(_RECORD, key, strict=True)} for key in page],
-            )
-        bulk_insert(
+        for page in pages(sorted({place[:2] for place in latest}), _PAGE):
+            for kind, places in groupby(page, key=itemgetter(0)):
+                query = select(table.c.message_id).where(
+                    *self._own(table),
+                    table.c.kind == kind,
+                    table.c.resource_id.in_([resource_id for _, resource_id in places]),
+                )
+                before.update(self.connection.execute(query.distinct()).scalars())
+        bulk_upsert(
             self.connection,
             table,
             [
                 (*self.place, kind, resource_id, key, one.digest, to_us(one.created_at), message)
-                for (kind, resource_id, key), (message, one) in latest.items()
+                for (kind, resource_id, key), (message, one) in sorted(latest.items(), key=itemgetter(0))
             ],
         )
         return before

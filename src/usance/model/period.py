@@ -21,8 +21,7 @@ def to_us(instant: datetime) -> int:
 
 def from_us(microseconds: int) -> datetime:
     """Return the instant, in UTC, that lies so many microseconds after 1970."""
-    seconds, rest = divmod(microseconds, 1_000_000)
-    return EPOCH + timedelta(0, seconds, rest)
+    return EPOCH + timedelta(0, 0, microseconds)
 
 
 def floor_second(instant: datetime) -> datetime:

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from said import BUS, NOVA, at
+from usance.ledger import rows
 from usance.ledger.difference import differs_from
 from usance.ledger.ledger import Ledger
 from usance.ledger.observing import observe
 from usance.model.observation import Batch, DeletionQuality, Look, Observation, Scope, Verb
 from usance.model.period import Period
 from usance.model.resource import SERVER, Resource
-from usance.model.span import Timeline
+from usance.model.span import Memory, Timeline
 from usance.model.timeline import timeline
 
 CLOUD = "region1"
@@ -216,8 +217,14 @@ class LedgerMachine(RuleBasedStateMachine):
             expected = timeline(own, self.looks, tolerance=TOLERANCE)
             assert kept.get(name) == expected
             if expected is not None:
-                assert kept[name].memory.heard_until == expected.memory.heard_until
-                assert kept[name].memory.occurrences == expected.memory.occurrences
+                memory = self.memory(name)
+                assert memory.heard_until == expected.memory.heard_until
+                assert memory.occurrences == expected.memory.occurrences
+
+    def memory(self, name: str) -> Memory:
+        """Return what is kept for those who extend a timeline; those who read it don't get it."""
+        with self.ledger._store.read() as connection:
+            return rows.kept(connection, self.project_id, CLOUD, SERVER, [name])[name].timeline.memory
 
     @invariant()
     def a_change_is_told_with_the_instant_from_which_it_counts(self) -> None:
