@@ -23,14 +23,15 @@ class LedgerNames(Mapping[str, str]):
     Names of what is not known are remembered as absent, so each is asked for once.
     """
 
-    def __init__(self, ledger: Ledger, kind: str) -> None:
+    def __init__(self, ledger: Ledger, kind: str, at: datetime | None = None) -> None:
         self._ledger = ledger
         self._kind = kind
+        self._at = at  # None: as they are now
         self._read: dict[str, str | None] = {}
 
     def __getitem__(self, key: str) -> str:
         if key not in self._read:
-            self._read[key] = self._ledger.names(self._kind, [key]).get(key)
+            self._read[key] = self._ledger.names(self._kind, [key], at=self._at).get(key)
         name = self._read[key]
         if not name:
             raise KeyError(key)
@@ -46,15 +47,23 @@ class LedgerNames(Mapping[str, str]):
 class Publisher:
     """Stages and delivers; each messenger's failure is its own."""
 
-    def __init__(self, ledger: Ledger, settings: Settings, request: ExtractRequest, until: datetime) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        settings: Settings,
+        request: ExtractRequest,
+        until: datetime,
+        *,
+        names_at: datetime | None = None,
+    ) -> None:
         self._ledger = ledger
         self._settings = settings
         self._cloud_id = settings.cloud.cloud_id
         self._until = until
         # From the beginning of time means: look at everything. What was told stays told.
         self._since = None if request.extract_from == EPOCH else request.extract_from
-        self._users = LedgerNames(ledger, USER)
-        self._images = LedgerNames(ledger, IMAGE_URI)
+        self._users = LedgerNames(ledger, USER, names_at)
+        self._images = LedgerNames(ledger, IMAGE_URI, names_at)
 
     def stage(
         self, project: Project, messenger: Messenger, observed: Collection[str], now: datetime
@@ -69,7 +78,7 @@ class Publisher:
             project.id,
             self._cloud_id,
             messenger,
-            self._context(project),
+            self.context(project),
             until=self._until,
             since=self._since,
             now=now,
@@ -85,7 +94,7 @@ class Publisher:
             project.id,
             self._cloud_id,
             messenger,
-            self._context(project),
+            self.context(project),
             until=self._until,
             since=self._since,
             record_types=made_of(observed),
@@ -114,7 +123,8 @@ class Publisher:
             error=delivery.reason,
         )
 
-    def _context(self, project: Project) -> RecordContext:
+    def context(self, project: Project) -> RecordContext:
+        """Return what the records of a project need to know."""
         records = self._settings.records
         return RecordContext(
             site_name=records.site_name,
@@ -122,6 +132,7 @@ class Publisher:
             fqan=project.vo,
             suspended_states=records.suspended_states,
             counted_whole_until=self._ledger.baseline(project.id, self._cloud_id),
+            accelerator_aliases=self._settings.flavor_keys.aliases,
             user_names=self._users,
             image_uris=self._images,
         )

@@ -117,6 +117,16 @@ class Past:
                 return
             after = page[-1].id
 
+    def observed_until(self, project_id: str, cloud_id: str, revision: int) -> datetime | None:
+        """Return when, by the cloud's clock, the last look began up to a revision; None: there was none."""
+        table = schema.look.c
+        query = select(func.max(table.begin_at)).where(
+            table.project_id == project_id, table.cloud_id == cloud_id, table.revision <= revision
+        )
+        with self._store.read() as connection:
+            found = connection.execute(query).scalar()
+        return None if found is None else from_us(found)
+
     def stated_until(self, project_id: str, cloud_id: str, messenger: str) -> datetime | None:
         """Return the latest instant up to which anything of a project was stated; None: nothing was."""
         table = schema.record.c

@@ -84,6 +84,10 @@ class Maker(Protocol):
         """Yield what is due, resource by resource; memory stays bounded."""
         ...
 
+    def month_of(self, key: str) -> datetime:
+        """Return the first instant of the month that a record key names."""
+        ...
+
 
 class TimelineMaker(ABC):
     """Makes records that are each about one resource, of its timeline."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -46,11 +46,25 @@ def render(form: RecordFormat[Any], record: Record, max_bytes: int) -> Rendered:
     return Rendered(record, text, tuple(findings))
 
 
+class Written(Protocol):
+    """A record whose text stands."""
+
+    @property
+    def text(self) -> str:
+        """The record as it stands in a message."""
+        ...
+
+    @property
+    def staged(self) -> NewRecord:
+        """The record as the outbox knows it."""
+        ...
+
+
 def pack(
-    form: RecordFormat[Any], rendered: Iterable[Rendered], *, max_records: int, max_bytes: int
+    form: RecordFormat[Any], rendered: Iterable[Written], *, max_records: int, max_bytes: int
 ) -> Iterator[NewMessage]:
     """Yield messages of at most so many records and bytes, in the order of the records."""
-    batch: list[Rendered] = []
+    batch: list[Written] = []
     size = 0
     for one in rendered:
         more = len(one.text.encode()) + (form.separator_bytes if batch else form.envelope_bytes)
@@ -64,7 +78,7 @@ def pack(
         yield _message(form, batch)
 
 
-def _message(form: RecordFormat[Any], batch: list[Rendered]) -> NewMessage:
+def _message(form: RecordFormat[Any], batch: list[Written]) -> NewMessage:
     body = form.pack([one.text for one in batch])
     return NewMessage(
         record_type=form.record_type,
