@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 import usance
-from usance.cloud.addresses import floating_ip_counts
+from usance.cloud.addresses import Addresses
 from usance.cloud.identity import Identity
 from usance.cloud.images import Images
 from usance.cloud.plugins import TokenScope, project_scope
@@ -41,6 +41,8 @@ class Cloud:
         self.compute = Service("compute", "v2.1", settings=settings, client=client, tokens=tokens)
         self.image = Service("image", "v2", settings=settings, client=client, tokens=tokens)
         self.network = Service("network", "v2.0", settings=settings, client=client, tokens=tokens)
+        self.addresses = Addresses(self.network, page_limit=settings.page_limit)
+        self.metric = Service("metric", "v1", settings=settings, client=client, tokens=tokens)
         # Keystone is asked where it gave the token: its public endpoint may not be reachable from here.
         keystone = Service(
             "identity",
@@ -118,7 +120,7 @@ class Cloud:
     async def floating_ip_counts(self, project: Project) -> dict[str, int]:
         """Return the number of floating IPs by server id. Raises CloudError where Neutron does not tell."""
         scope, _ = self.scope_of(project)
-        return await floating_ip_counts(self.network, scope, project.id)
+        return await self.addresses.floating_ip_counts(scope, project.id)
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ SERVICES = {
     "compute": "Nova",
     "image": "Glance",
     "network": "Neutron",
+    "metric": "Gnocchi",
     "identity": "Keystone",
 }
 """The catalog's types, and what people call the services."""

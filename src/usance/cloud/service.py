@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -79,19 +79,46 @@ class Service:
         headers: Mapping[str, str] | None = None,
     ) -> T:
         """Ask for a document below the API's version; a token that is refused is replaced once."""
+
+        async def ask(url: str, token: dict[str, str]) -> T:
+            return await self._client.get(
+                url,
+                decoder,
+                service=self.name,
+                headers={**token, **(headers or {})},
+                params=params,
+                accept=OK,
+                note_clock=self._type in CLOCK_KEEPERS,
+            )
+
+        return await self._with_token(scope, path, ask)
+
+    async def search(
+        self,
+        scope: TokenScope,
+        path: str,
+        body: bytes,
+        decoder: msgspec.json.Decoder[T],
+        *,
+        params: Sequence[tuple[str, str]] = (),
+    ) -> T:
+        """Post a question in JSON that changes nothing; otherwise as :meth:`get`."""
+
+        async def ask(url: str, token: dict[str, str]) -> T:
+            return await self._client.search(
+                url, body, decoder, service=self.name, headers=token, params=params, accept=OK
+            )
+
+        return await self._with_token(scope, path, ask)
+
+    async def _with_token(
+        self, scope: TokenScope, path: str, ask: Callable[[str, dict[str, str]], Awaitable[T]]
+    ) -> T:
         url = f"{await self.base(scope)}/{self._version}{path}"
         token = await self._tokens.get(scope)
         for last in (False, True):
             try:
-                return await self._client.get(
-                    url,
-                    decoder,
-                    service=self.name,
-                    headers={"X-Auth-Token": token.value, **(headers or {})},
-                    params=params,
-                    accept=OK,
-                    note_clock=self._type in CLOCK_KEEPERS,
-                )
+                return await ask(url, {"X-Auth-Token": token.value})
             except StatusError as error:
                 if error.status != 401:
                     raise

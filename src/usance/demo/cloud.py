@@ -65,6 +65,7 @@ class DemoCloud:
         self.faults = faults or Faults()
         self.tokens = Tokens(self.options.token_ttl_s)
         self.requests: Counter[str] = Counter()
+        self.elsewhere: dict[str, str] = {}  # services of the catalog that others serve: their URLs, by type
         self.regions: dict[str, Region] = {}
         self.load(history)
 

@@ -193,6 +193,7 @@ def _catalog(cloud: DemoCloud, token: Token, base_url: str) -> list[dict[str, An
             (kind, "cinder", f"{base_url}/$region/volume/v3/{token.project_id}")
             for kind in ("volumev3", "block-storage")
         ]
+    services += [(kind, kind, url) for kind, url in cloud.elsewhere.items()]
     return [
         {
             "type": kind,

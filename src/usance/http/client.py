@@ -74,12 +74,23 @@ def _trusting_nobody() -> ssl.SSLContext:
 
 
 class _Question(msgspec.Struct, frozen=True):
+    method: str
     url: str
     service: str
     headers: Mapping[str, str] | None
     params: Sequence[tuple[str, str]]
     accept: frozenset[int]
     note_clock: bool
+    body: bytes | None = None  # JSON; None: a GET
+
+    @property
+    def method(self) -> str:
+        return "GET" if self.body is None else "POST"
+
+    @property
+    def asked(self) -> str:
+        """For messages: what was asked for, without the query."""
+        return f"{self.method} {self.path}"
 
     @property
     def path(self) -> str:
@@ -174,7 +185,26 @@ class HttpClient:
         in *accept*, :class:`UnreachableError` when no answer comes, and
         :class:`MalformedAnswerError` when what comes is not what the API documents.
         """
-        question = _Question(url, service, headers, params, accept, note_clock)
+        return await self._ask(_Question(url, service, headers, params, accept, note_clock), decoder)
+
+    async def search(
+        self,
+        url: str,
+        body: bytes,
+        decoder: msgspec.json.Decoder[T],
+        *,
+        service: str,
+        headers: Mapping[str, str] | None = None,
+        params: Sequence[tuple[str, str]] = (),
+        accept: frozenset[int] = frozenset({200}),
+    ) -> T:
+        """Post a question that changes nothing, in JSON; as :meth:`get`, it may be asked several times."""
+        headers = {"Content-Type": "application/json", **(headers or {})}
+        return await self._ask(
+            _Question(url, service, headers, params, accept, note_clock=False, body=body), decoder
+        )
+
+    async def _ask(self, question: _Question, decoder: msgspec.json.Decoder[T]) -> T:
         attempt = 0
         while True:
             try:
@@ -200,7 +230,7 @@ class HttpClient:
             return decoder.decode(answer.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             final = MalformedAnswerError(
-                f"{question.service} answered GET {question.path} with something else than the API"
+                f"{question.service} answered {question.asked} with something else than the API"
                 f" documents: {one_line(str(error))}",
                 hint="see whether the endpoint in the catalog is that of the service",
             )
@@ -228,10 +258,11 @@ class HttpClient:
         try:
             # Not built by the client, which would merge options that we don't use into each one.
             request = httpx2.Request(
-                "GET",
+                question.method,
                 question.url,
                 headers={**self._headers, **(question.headers or {})},
                 params=list(question.params) or None,
+                content=question.body,
             )
             async with asyncio.timeout(self._timeout_s):
                 response = await self._client_of(question.url).send(request, stream=True)
@@ -242,14 +273,14 @@ class HttpClient:
             return _Answer(response.status_code, response.headers, body)
         except (TimeoutError, httpx2.TimeoutException) as error:
             final = UnreachableError(
-                f"{question.service} did not answer GET {question.path} within {self._timeout_s:g} s",
+                f"{question.service} did not answer {question.asked} within {self._timeout_s:g} s",
                 hint="see whether the service is well; the time-out can be configured",
             )
             raise _PassingError(final) from error
         except httpx2.HTTPError as error:
             # Every transport error: refused, reset, closed half way, TLS, name resolution.
             final = UnreachableError(
-                f"{question.service} can't be reached for GET {question.path}:"
+                f"{question.service} can't be reached for {question.asked}:"
                 f" {one_line(str(error)) or type(error).__name__}",
                 hint="see whether the endpoint is up and can be reached from here",
             )
@@ -264,7 +295,7 @@ class HttpClient:
             size += len(chunk)
             if size > self._max_bytes:
                 raise MalformedAnswerError(
-                    f"{question.service} answered GET {question.path} with more than {self._max_bytes} bytes",
+                    f"{question.service} answered {question.asked} with more than {self._max_bytes} bytes",
                     hint="ask for smaller pages: page_limit",
                 )
             chunks.append(chunk)
@@ -272,7 +303,9 @@ class HttpClient:
 
 
 def _refusal(question: _Question, answer: _Answer, now: datetime) -> Exception:
-    final = StatusError(question.service, "GET", question.path, answer.status, reason_of(answer.body))
+    final = StatusError(
+        question.service, question.method, question.path, answer.status, reason_of(answer.body)
+    )
     if answer.status not in PASSING_STATUSES:
         return final
     return _PassingError(final, parse_retry_after(answer.headers.get("retry-after"), now))

@@ -278,3 +278,20 @@ def test_certificate_is_verified_unless_told_otherwise(certificate, options, goo
 def test_certificate_file_that_is_missing_is_named(which):
     with pytest.raises(ConfigurationError, match=r"/nowhere/x\.pem"):
         Tls(**{which: "/nowhere/x.pem"}).context()
+
+
+def test_search_is_posted_as_json_and_asked_again():
+    async def search() -> tuple[object, list[bytes]]:
+        async with (
+            serving(answers(answer(b"{}", 503), answer())) as (url, server),
+            HttpClient(policy=FAST) as client,
+        ):
+            found = await client.search(url, b'{"=": {"id": 1}}', DOCUMENT, service="Gnocchi")
+            return found, server.requests
+
+    found, requests = asyncio.run(search())
+
+    assert found == {"n": 1}
+    assert len(requests) == 2
+    assert all(one.startswith(b"POST /v2.1/servers ") for one in requests)
+    assert all(b"content-type: application/json\r\n" in one.lower() for one in requests)
