@@ -74,7 +74,6 @@ def _trusting_nobody() -> ssl.SSLContext:
 
 
 class _Question(msgspec.Struct, frozen=True):
-    method: str
     url: str
     service: str
     headers: Mapping[str, str] | None
@@ -203,6 +202,18 @@ class HttpClient:
         return await self._ask(
             _Question(url, service, headers, params, accept, note_clock=False, body=body), decoder
         )
+
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        decoder: msgspec.json.Decoder[T],
+        *,
+        service: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> T:
+        """Post a document, in JSON, that may arrive twice: it is sent again when its answer got lost."""
+        return await self.search(url, body, decoder, service=service, headers=headers)
 
     async def _ask(self, question: _Question, decoder: msgspec.json.Decoder[T]) -> T:
         attempt = 0
