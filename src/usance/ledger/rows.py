@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -38,9 +38,11 @@ _anomalies = msgspec.json.Decoder(tuple[Anomaly, ...])
 _described = msgspec.json.Decoder(tuple[Described, ...])
 _memory = msgspec.json.Decoder(Memory)
 _EMPTY = Memory()
+_NOTHING = len("[]")
 
 _Spans = tuple[list[Span], list[int]]
 """The spans of a timeline, and the revisions in which they were written."""
+_NO_SPANS: _Spans = ([], [])
 
 
 def encode(value: Any) -> str:
@@ -224,17 +226,19 @@ def kept(
     table = schema.timeline.c
     which = these(schema.timeline, project_id, cloud_id, kind, ids)
     spans = _spans(connection, project_id, cloud_id, kind, ids)
-    return {
-        row[0]: Kept(
-            _timeline(Resource(project_id, cloud_id, kind, row[0]), row, spans, _memory.decode(row[-1])),
+    found = {}
+    for row in _timelines(connection, which, table.last_at, table.unsettled, table.memory):
+        own, written = spans.get(row.resource_id, _NO_SPANS)
+        resource = Resource(project_id, cloud_id, kind, row.resource_id)
+        found[row.resource_id] = Kept(
+            timeline_of(row, resource, tuple(own), _memory.decode(row.memory)),
             row.revision,
             row.first_revision,
             row.last_at,
             row.unsettled,
-            tuple(spans[row[0]][1]) if row[0] in spans else (),
+            tuple(written),
         )
-        for row in _timelines(connection, which, table.last_at, table.unsettled, table.memory)
-    }
+    return found
 
 
 def told(
@@ -248,8 +252,9 @@ def told(
     which = these(schema.timeline, project_id, cloud_id, kind, ids)
     spans = _spans(connection, project_id, cloud_id, kind, ids)
     for row in _timelines(connection, which):
-        resource = Resource(project_id, cloud_id, kind, row[0])
-        yield _timeline(resource, row, spans, _EMPTY), row.revision, row.first_revision
+        own, _ = spans.get(row.resource_id, _NO_SPANS)
+        resource = Resource(project_id, cloud_id, kind, row.resource_id)
+        yield timeline_of(row, resource, tuple(own)), row.revision, row.first_revision
 
 
 def _timelines(
@@ -275,23 +280,6 @@ def _timelines(
         .order_by(table.resource_id)
     )
     return connection.execute(query).all()
-
-
-def _timeline(resource: Resource, row: Any, spans: Mapping[str, _Spans], memory: Memory) -> Timeline:
-    _, begin, end, begin_exact, end_exact, launched, doubts, anomalies, described, *_ = row
-    return Timeline(
-        resource,
-        from_us(begin),
-        None if end is None else from_us(end),
-        tuple(spans[resource.id][0]) if resource.id in spans else (),
-        begin_exact,
-        end_exact,
-        launched,
-        _doubts.decode(doubts) if len(doubts) > 2 else (),
-        _anomalies.decode(anomalies) if len(anomalies) > 2 else (),
-        _described.decode(described) if len(described) > 2 else (),
-        memory,
-    )
 
 
 def _spans(
@@ -344,19 +332,21 @@ def pages(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
         yield page
 
 
-def timeline_of(row: Row[Any], resource: Resource, spans: tuple[Span, ...]) -> Timeline:
-    """Return the timeline that a row of `timeline` or `timeline_history` holds, without what extends it."""
+def timeline_of(row: Any, resource: Resource, spans: tuple[Span, ...], memory: Memory = _EMPTY) -> Timeline:
+    """Return the timeline that a row of `timeline` or `timeline_history` holds; its memory is given."""
+    doubts, anomalies, described = row.doubts, row.anomalies, row.described
     return Timeline(
-        resource=resource,
-        begin=from_us(row.begin_at),
-        end=instant_or_none(row.end_at),
-        spans=spans,
-        begin_exact=bool(row.begin_exact),
-        end_exact=bool(row.end_exact),
-        launched=bool(row.launched),
-        doubts=_doubts.decode(row.doubts),
-        anomalies=_anomalies.decode(row.anomalies),
-        described=_described.decode(row.described),
+        resource,
+        from_us(row.begin_at),
+        instant_or_none(row.end_at),
+        spans,
+        bool(row.begin_exact),
+        bool(row.end_exact),
+        bool(row.launched),
+        _doubts.decode(doubts) if len(doubts) > _NOTHING else (),
+        _anomalies.decode(anomalies) if len(anomalies) > _NOTHING else (),
+        _described.decode(described) if len(described) > _NOTHING else (),
+        memory,
     )
 
 
