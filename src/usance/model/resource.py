@@ -8,7 +8,11 @@ import msgspec
 
 SERVER: Final = "server"
 VOLUME: Final = "volume"
+SNAPSHOT: Final = "snapshot"  # of a volume
+BACKUP: Final = "backup"  # of a volume
 FLOATING_IP: Final = "floating_ip"
+PORT: Final = "port"  # one on a public network
+ROUTER_GATEWAY: Final = "router_gateway"  # a router, for its addresses on external networks
 
 Value = str | int
 """What an attribute can be. Decimals are canonical strings; what is not known is absent."""
@@ -21,7 +25,7 @@ VCPUS: Final = "vcpus"
 RAM_MIB: Final = "ram_mib"
 DISK_GIB: Final = "disk_gib"  # root disk
 EPHEMERAL_GIB: Final = "ephemeral_gib"
-ACCELERATORS: Final = "accelerators"  # canonical JSON of the flavor's properties that name them
+ACCELERATORS: Final = "accelerators"  # canonical JSON of what the flavor says (model/accelerator.py)
 IMAGE_ID: Final = "image_id"
 BENCHMARK_TYPE: Final = "benchmark_type"
 BENCHMARK_VALUE: Final = "benchmark_value"  # a decimal number, as its shortest string
@@ -38,7 +42,21 @@ FLAVOR_ATTRIBUTES: Final = (
 )
 """What comes with a flavor, and therefore changes together, at a resize."""
 
+# Accounted attributes of what Cinder keeps, beside the user. A snapshot or backup has no type and no
+# attachments of its own.
+SIZE_GIB: Final = "size_gib"  # as it was ordered; what lies in it is not known
+VOLUME_TYPE: Final = "volume_type"  # its name
+ATTACHMENTS: Final = "attachments"  # canonical JSON: the sorted list of the ids of the servers
+
 SERVER_ATTRIBUTES: Final = (USER_ID, STATE, *FLAVOR_ATTRIBUTES, IMAGE_ID)
+
+# Accounted attributes of what holds public addresses: a floating IP, a port, a router's gateway. Its
+# creator, where an event names one, is USER_ID.
+ADDRESSES: Final = "addresses"  # canonical, each once, in order, with spaces between; empty for none
+PORT_ID: Final = "port_id"  # of a floating IP: the port that it leads to; empty for none
+SERVER_ID: Final = "server_id"  # the server behind it; empty for none
+
+ADDRESS_KINDS: Final = (FLOATING_IP, PORT, ROUTER_GATEWAY)
 
 
 class Resource(msgspec.Struct, frozen=True, order=True):

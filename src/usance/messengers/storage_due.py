@@ -1,0 +1,86 @@
+"""Which storage records of a volume, snapshot or backup have to be made again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+from typing import ClassVar
+
+from usance.ledger.values import Changed, StagedRecord
+from usance.messengers.making import Asked, TimelineMaker
+from usance.model.period import SECOND, floor_second, month_start
+from usance.model.resource import BACKUP, SNAPSHOT, VOLUME
+from usance.records.context import RecordContext
+from usance.records.storage import RECORD_TYPE, StorageRecord, key_month, storage_records, withdrawal
+
+
+class StorageMaker(TimelineMaker):
+    """Makes storage records."""
+
+    record_type: ClassVar[str] = RECORD_TYPE
+    kinds: ClassVar[tuple[str, ...]] = (VOLUME, SNAPSHOT, BACKUP)
+    observed: ClassVar[frozenset[str]] = frozenset({VOLUME, SNAPSHOT, BACKUP})
+
+    def records(
+        self, asked: Asked, changed: Changed, staged: Mapping[str, StagedRecord], waiting: Collection[str]
+    ) -> Iterator[StorageRecord]:
+        """Yield the records of one resource that say something new."""
+        return due_records(changed, staged, asked.until, asked.context, since=asked.since, waiting=waiting)
+
+    def month_of(self, key: str) -> datetime:
+        """Return the first instant of the month that a record key names."""
+        return key_month(key)
+
+    def counted_until(self, staged: Mapping[str, StagedRecord], until: datetime) -> datetime:
+        """Return up to when a resource is to be counted: never less than was stated before."""
+        return max([until, *(one.created_at for one in staged.values())])
+
+
+def due_records(
+    changed: Changed,
+    staged: Mapping[str, StagedRecord],
+    until: datetime,
+    context: RecordContext,
+    *,
+    since: datetime | None = None,
+    waiting: Collection[str] = (),
+) -> Iterator[StorageRecord]:
+    """Yield the records of one resource that say something new.
+
+    *staged* is what was staged last, by record key, for one messenger; *waiting* are the keys of
+    its records in quarantine. Months before the first that may have changed are not made again;
+    with *since*, the months from it on are. What was stated under a key that is no more is
+    taken back.
+    """
+    until = max([until, *(one.created_at for one in staged.values())])
+    first = _first_month(changed, staged, since, waiting)
+    made: set[str] = set()
+    for record in storage_records(changed.timeline, until, context, first_month=first):
+        made.add(record.key)
+        before = staged.get(record.key)
+        if before is None or (before.digest != record.digest and before.created_at <= record.created_at):
+            yield record
+    for key, before in staged.items():
+        if key not in made and (first is None or key_month(key) >= first):
+            taken_back = withdrawal(changed.timeline, key, before.created_at, context)
+            if before.digest != taken_back.digest:
+                yield taken_back
+
+
+def _first_month(
+    changed: Changed,
+    staged: Mapping[str, StagedRecord],
+    since: datetime | None,
+    waiting: Collection[str],
+) -> datetime | None:
+    """Return the first month to make; None for all since the creation."""
+    if not staged:
+        return None
+    months = [month_start(max(one.created_at for one in staged.values()))]
+    if changed.changed_from is not None:
+        # Instants are cut to seconds, so that a change in the first one moves the end of the month before.
+        months.append(month_start(floor_second(changed.changed_from) - SECOND))
+    if since is not None:
+        months.append(month_start(since))
+    months += [key_month(key) for key in waiting]
+    return min(months)
