@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncIterator, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 import msgspec
 
@@ -16,7 +15,7 @@ from usance.cloud.access import Cloud
 from usance.cloud.plugins import TokenScope
 from usance.cloud.projects import Project
 from usance.config.settings import FlavorKeys, Settings
-from usance.model.errors import CloudError, DoubtfulLookError, UsanceError, first_of
+from usance.model.errors import CloudError, DoubtfulLookError
 from usance.model.observation import Batch, Look, Observation, Scope
 from usance.model.period import EPOCH
 from usance.model.resource import SERVER, Resource
@@ -26,14 +25,10 @@ from usance.sources.nova_flavors import FlavorReader
 from usance.sources.nova_observations import NAME, Seen, gone, observations, sighting
 from usance.sources.nova_rows import ActionRow, EventRow, ServerRow
 from usance.sources.nova_states import SOFT_DELETED, state_of
+from usance.sources.side_by_side import side_by_side, sliced
 from usance.sources.source import Memory
 
 LOG = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-SLICE = 200
-"""So many changed servers are looked into, and handed over, at once."""
 
 MOST_FOUND = 100
 """More servers than this that a listing left out twice, and a GET finds, make the listing worthless."""
@@ -130,19 +125,39 @@ class NovaSource:
             again=again,
             listed={one.id: set() for one in group} if full and not first else None,
         )
-        for query in _queries(group, asked, outside=outside, live=current.listed is not None):
-            async with aclosing(self._api.pages(scope, query)) as pages:
-                async for rows in pages:
-                    async for pair in self._take_page(current, rows):
-                        yield pair
-        if current.listed is not None:
-            for project in group:
-                async for pair in self._take_absent(current, project, current.listed[project.id]):
-                    yield pair
+        queries = _queries(group, asked, outside=outside, live=current.listed is not None)
+        held: tuple[str, Batch] | None = None  # until it is known whether it is the last one
+        try:
+            async with aclosing(self._hear(current, queries)) as heard:
+                async for pair in heard:
+                    if held is not None:
+                        yield held
+                    held = pair
+        except UsanceError:
+            if held is not None:
+                yield held  # it is true, whatever went wrong after it
+            raise
         is_full = full or first
         end = self._end(current)
         for project in group:
-            yield project.id, self._last_batch(project, begin, end, None if is_full else asked, since)
+            last = self._last_batch(project, begin, end, None if is_full else asked, since)
+            if held is not None and held[0] == project.id:
+                last = msgspec.structs.replace(last, observations=held[1].observations)
+                held = None
+            yield project.id, last
+
+    async def _hear(
+        self, group: _Group, queries: Iterable[tuple[tuple[str, str], ...]]
+    ) -> AsyncGenerator[tuple[str, Batch]]:
+        """Yield what the listings, and the answers for what is absent from them, tell."""
+        for query in queries:
+            async with aclosing(self._api.pages(group.scope, query)) as pages:
+                async for rows in pages:
+                    async for pair in self._take_page(group, rows):
+                        yield pair
+        for project_id, listed in (group.listed or {}).items():
+            async for pair in self._take_absent(group, group.projects[project_id], listed):
+                yield pair
 
     def _end(self, group: _Group) -> datetime:
         """Return the cloud's present, never earlier than an instant that this look named before."""
@@ -222,8 +237,8 @@ class NovaSource:
             )
             if said.get(row.id) != sighting(seen).statement:
                 changed.append(seen)
-        for some in _sliced(changed):
-            found = await _side_by_side(self._look_into(group, seen) for seen in some)
+        for some in sliced(changed):
+            found = await side_by_side(self._look_into(group, seen) for seen in some)
             yield project_id, Batch(tuple(itertools.chain.from_iterable(found)))
 
     async def _flavor(self, scope: TokenScope, row: ServerRow) -> Mapping[str, str | int]:
@@ -255,8 +270,8 @@ class NovaSource:
         """Ask for each server that was alive and is not listed: a 404 is an answer."""
         absent = sorted(await group.memory.alive(project.id) - listed)
         found = 0
-        for some in _sliced(absent):
-            rows = await _side_by_side(self._api.server(group.scope, one) for one in some)
+        for some in sliced(absent):
+            rows = await side_by_side(self._api.server(group.scope, one) for one in some)
             end = self._end(group)
             still_there = [row for row in rows if row is not None]
             # A plain listing hides what is soft-deleted, and lives nevertheless.
@@ -293,17 +308,3 @@ def _queries(
     instant = asked.astimezone(UTC).replace(microsecond=0).strftime("%Y-%m-%dT%H:%M:%SZ")
     changes = (*whose, ("changes-since", instant))
     return [changes, whose] if live else [changes]
-
-
-def _sliced(several: Sequence[T]) -> Iterable[Sequence[T]]:
-    return (several[start : start + SLICE] for start in range(0, len(several), SLICE))
-
-
-async def _side_by_side(questions: Iterable[Coroutine[None, None, T]]) -> list[T]:
-    """Return all answers in order; the first that fails stops the others, and is raised as it is."""
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            asked = [tasks.create_task(one) for one in questions]
-    except* UsanceError as group:
-        raise first_of(group) from group
-    return [task.result() for task in asked]
