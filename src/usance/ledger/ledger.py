@@ -6,7 +6,7 @@ write the same database meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -23,6 +23,7 @@ from usance.ledger.rehearsal import rehearsal_of
 from usance.ledger.staging import Outbox, quarantined
 from usance.ledger.values import (
     Changed,
+    Looked,
     Message,
     MessageState,
     NewMessage,
@@ -145,6 +146,16 @@ class Ledger:
         with self._store.read() as connection:
             return reading.last_full_look(connection, project_id, cloud_id, source, kind)
 
+    def looked(
+        self, project_id: str, cloud_id: str, kinds: Collection[str], *, revision: int | None = None
+    ) -> Looked | None:
+        """Return since when, and when last, all of these kinds of resource were looked at completely.
+
+        With *revision*, as far as the ledger knew then. None if one of them never was.
+        """
+        with self._store.read() as connection:
+            return reading.looked(connection, project_id, cloud_id, kinds, revision=revision)
+
     def note_attempt(
         self, project_id: str, cloud_id: str, source: str, *, at: datetime, error: str | None
     ) -> None:
@@ -160,6 +171,13 @@ class Ledger:
                 select(table.at).where(table.project_id == project_id, table.cloud_id == cloud_id)
             ).scalar()
         return None if at is None else from_us(at)
+
+    def baselines(self, project_id: str) -> dict[str, datetime]:
+        """Return the baselines that a project has, by cloud: regions of one Keystone share its id."""
+        table = schema.baseline.c
+        with self._store.read() as connection:
+            rows = connection.execute(select(table.cloud_id, table.at).where(table.project_id == project_id))
+            return {row.cloud_id: from_us(row.at) for row in rows}
 
     def set_baseline(self, project_id: str, cloud_id: str, instant: datetime) -> None:
         """Set that instant, once: LedgerError if there is another one already."""

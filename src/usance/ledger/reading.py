@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Text, bindparam, func,
 
 from usance.ledger import rows, schema
 from usance.ledger.engine import Store
-from usance.ledger.values import Changed
+from usance.ledger.values import Changed, Looked
 from usance.model.observation import Look, Scope
 from usance.model.period import Period, from_us, to_us
 
@@ -165,6 +165,25 @@ def last_full_look(
         .limit(1)
     ).first()
     return None if row is None else rows.look_of(row)
+
+
+def looked(
+    connection: Connection, project_id: str, cloud_id: str, kinds: Collection[str], *, revision: int | None
+) -> Looked | None:
+    """Return since when, and when last, all of these kinds were looked at, up to a revision."""
+    table = schema.look.c
+    query = select(func.min(table.begin_at), func.max(table.begin_at)).where(
+        table.project_id == project_id,
+        table.cloud_id == cloud_id,
+        table.kind.in_(sorted(kinds)),
+        table.scope == Scope.FULL.value,
+    )
+    if revision is not None:
+        query = query.where(table.revision <= revision)
+    windows = connection.execute(query.group_by(table.kind)).all()
+    if not windows or len(windows) < len(kinds):
+        return None
+    return Looked(from_us(max(first for first, _ in windows)), from_us(min(last for _, last in windows)))
 
 
 def revision(connection: Connection, project_id: str, cloud_id: str) -> int:

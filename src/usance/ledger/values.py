@@ -27,6 +27,13 @@ class Changed(msgspec.Struct, frozen=True):
     changed_from: datetime | None  # None: it did not change since the revision asked about
 
 
+class Looked(msgspec.Struct, frozen=True):
+    """Since when, and when last, some kinds of resource were looked at completely."""
+
+    first: datetime  # when the first full look began; of several kinds, the latest of these
+    last: datetime  # when the last one began; of several kinds, the earliest of these
+
+
 class StagedRecord(msgspec.Struct, frozen=True):
     """What was staged last under one record key for one messenger."""
 

@@ -14,7 +14,7 @@ from typing import ClassVar, Final, Protocol
 
 import msgspec
 
-from usance.ledger.values import Changed, StagedRecord
+from usance.ledger.values import Changed, Looked, StagedRecord
 from usance.model.period import SECOND, Period
 from usance.records.context import RecordContext
 from usance.records.record import Record
@@ -41,6 +41,12 @@ class Reading(Protocol):
         self, project_id: str, cloud_id: str, messenger: str, kind: str, resource_ids: Sequence[str]
     ) -> dict[str, dict[str, StagedRecord]]:
         """Return what was staged last of resources of a kind, by resource id and record key."""
+        ...
+
+    def looked(
+        self, project_id: str, cloud_id: str, kinds: Collection[str], *, revision: int | None = None
+    ) -> Looked | None:
+        """Return since when, and when last, all of these kinds were looked at; None if they never were."""
         ...
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from usance.ledger.ledger import Ledger
-from usance.ledger.values import Changed, NewMessage, NewRecord, Quarantine, StagedRecord, Statement
+from usance.ledger.values import Changed, Looked, NewMessage, NewRecord, Quarantine, StagedRecord, Statement
 from usance.messengers.making import Asked, Maker
 from usance.messengers.messenger import Messenger
 from usance.messengers.outbox import StageResult, carried
@@ -164,6 +164,12 @@ class _Now:
         """Return nothing."""
         return {}
 
+    def looked(
+        self, project_id: str, cloud_id: str, kinds: Collection[str], *, revision: int | None = None
+    ) -> Looked | None:
+        """Return since when, and when last, all of these kinds were looked at."""
+        return self._ledger.looked(project_id, cloud_id, kinds, revision=revision)
+
 
 class _Then(_Now):
     """The ledger as it was at a revision."""
@@ -172,6 +178,17 @@ class _Then(_Now):
         super().__init__(ledger)
         self._past = ledger.past
         self._revision = revision
+
+    def looked(
+        self,
+        project_id: str,
+        cloud_id: str,
+        kinds: Collection[str],
+        *,
+        revision: int | None = None,  # noqa: ARG002 - as above
+    ) -> Looked | None:
+        """Return since when, and when last, all of these kinds had been looked at."""
+        return self._ledger.looked(project_id, cloud_id, kinds, revision=self._revision)
 
     def timelines(
         self,
