@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +15,7 @@ from usance.cloud.access import Cloud
 from usance.cloud.plugins import TokenScope
 from usance.cloud.projects import Project
 from usance.config.settings import FlavorKeys, Settings
-from usance.model.errors import CloudError, DoubtfulLookError
+from usance.model.errors import CloudError, DoubtfulLookError, UsanceError
 from usance.model.observation import Batch, Look, Observation, Scope
 from usance.model.period import EPOCH
 from usance.model.resource import SERVER, Resource

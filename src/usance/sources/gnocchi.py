@@ -1,0 +1,282 @@
+"""Servers, as Ceilometer has told Gnocchi of them: what lives on of cASO's extractor `ceilometer`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from usance.cloud.access import Cloud
+from usance.cloud.catalog import NoEndpointError
+from usance.cloud.plugins import TokenScope
+from usance.cloud.projects import Project
+from usance.config.settings import FlavorKeys, Settings
+from usance.model.errors import DoubtfulLookError
+from usance.model.observation import Batch, Look, Observation, Scope
+from usance.model.period import EPOCH
+from usance.model.resource import EPHEMERAL_GIB, SERVER, Resource, Value
+from usance.sources.gnocchi_api import GnocchiApi
+from usance.sources.gnocchi_observations import (
+    METRICS,
+    NAME,
+    SIZES,
+    Stretch,
+    Told,
+    inside,
+    marker,
+    observations,
+    size_of,
+    stretches,
+)
+from usance.sources.gnocchi_rows import POLLED_ONLY, ServerRow, told_instant
+from usance.sources.nova_api import NovaApi
+from usance.sources.nova_flavors import FlavorReader
+from usance.sources.nova_rows import FlavorRow
+from usance.sources.side_by_side import side_by_side, sliced
+from usance.sources.source import Memory
+
+LOG = logging.getLogger(__name__)
+
+RETRY: Final = timedelta(days=1)
+"""So long a revision of which something was missing is read again: measures are worked out later."""
+
+UNCONFIRMED: Final = timedelta(hours=1)
+"""So long after its begin a deletion may still be found to have failed."""
+
+_DYING: Final = timedelta(minutes=10)  # a poll may tell of a server that is being deleted
+_WINDOW: Final = timedelta(days=1)  # of the measures that are read at the ends of a stretch
+
+_WITNESSES: Final = ("disk.root.size", POLLED_ONLY, "vcpus", "memory")
+"""Metrics whose samples carry the flavor, the most regular first."""
+
+
+def sources(cloud: Cloud, settings: Settings) -> list[GnocchiSource]:
+    """Return what the extractor `gnocchi` stands for."""
+    return [GnocchiSource(cloud, settings.flavor_keys)]
+
+
+class _Group(msgspec.Struct):
+    """What is known while a group of projects is looked at."""
+
+    projects: dict[str, Project]
+    scope: TokenScope
+    memory: Memory
+    begin: datetime
+
+
+class GnocchiSource:
+    """Looks at what Gnocchi was told of servers since the watermark.
+
+    Its silence says nothing: what Ceilometer missed is not in Gnocchi, and what somebody removed from
+    Gnocchi may live. So all its looks are at changes, and beside Nova it adds to what Nova says and
+    contradicts none of it.
+    """
+
+    name = NAME
+    kind = SERVER
+
+    def __init__(self, cloud: Cloud, flavor_keys: FlavorKeys | None = None) -> None:
+        self._cloud = cloud
+        self._api = GnocchiApi(cloud.metric, page_limit=cloud.settings.page_limit)
+        self._nova = NovaApi(cloud.compute)
+        self._reader = FlavorReader(flavor_keys or FlavorKeys())
+        self._margin = timedelta(seconds=cloud.settings.margin_s)
+        self._without_nova = False
+        self._sizes: dict[tuple[str | None, str | None], Mapping[str, Value]] = {}  # as measures told them
+
+    def plan(
+        self,
+        projects: Sequence[Project],
+        *,
+        full: Collection[str] = (),  # noqa: ARG002  every look is at changes; the protocol has it
+    ) -> list[tuple[Project, ...]]:
+        """Return one group of all projects where the account may and it pays; else one for each."""
+        if len(projects) > 1 and self._cloud.all_projects_scope is not None:
+            return [tuple(projects)]
+        return [(one,) for one in projects]
+
+    async def look(
+        self,
+        group: Sequence[Project],
+        memory: Memory,
+        *,
+        since: Mapping[str, datetime | None],
+        full: bool = False,  # noqa: ARG002  every look is at changes; the protocol has it
+    ) -> AsyncIterator[tuple[str, Batch]]:
+        """Look once at a group; see :class:`usance.sources.source.Source`.
+
+        A look whose pages lead in a circle is repeated once. Raises DoubtfulLookError if they do again,
+        and CloudError if Gnocchi does not answer or is not there.
+        """
+        try:
+            async for pair in self._look_once(group, memory, since):
+                yield pair
+        except DoubtfulLookError as error:
+            LOG.warning("%s; looking again", error)
+        else:
+            return
+        async for pair in self._look_once(group, memory, since):
+            yield pair
+
+    async def _look_once(
+        self, group: Sequence[Project], memory: Memory, since: Mapping[str, datetime | None]
+    ) -> AsyncIterator[tuple[str, Batch]]:
+        scope, outside = self._scope(group)
+        begin = self._cloud.clock.now()
+        current = _Group({one.id: one for one in group}, scope, memory, begin)
+        known = [since.get(one.id) for one in group]
+        asked = min(EPOCH if one is None else max(EPOCH, one - RETRY) for one in known)
+        # Who is a member sees the project's servers, and those that he himself told Gnocchi of.
+        whose = group[0].id if len(group) == 1 else None
+        LOG.debug("Gnocchi is asked for changes since %s%s", asked, " from outside" if outside else "")
+        async with aclosing(self._api.pages(scope, whose, asked)) as pages:
+            async for rows in pages:
+                async for pair in self._take_page(current, rows):
+                    yield pair
+        end = max(begin, self._cloud.clock.now())
+        for project in group:
+            before = since.get(project.id)
+            watermark = begin - self._margin
+            yield (
+                project.id,
+                Batch(
+                    look=Look(
+                        project_id=project.id,
+                        cloud_id=self._cloud.cloud_id,
+                        source=NAME,
+                        kind=SERVER,
+                        scope=Scope.CHANGES,
+                        begin=begin,
+                        end=end,
+                        since=asked,
+                    ),
+                    watermark=watermark if before is None else max(before, watermark),
+                ),
+            )
+
+    def _scope(self, group: Sequence[Project]) -> tuple[TokenScope, bool]:
+        if len(group) == 1:
+            return self._cloud.scope_of(group[0])
+        scope = self._cloud.all_projects_scope
+        if scope is None:
+            raise ValueError("only an administrator looks at several projects at once")
+        return scope, True
+
+    async def _take_page(self, group: _Group, rows: Sequence[ServerRow]) -> AsyncIterator[tuple[str, Batch]]:
+        """Yield what is new on a page, for each project."""
+        by_project: dict[str, list[ServerRow]] = {}
+        for row in rows:
+            if row.project_id in group.projects:
+                by_project.setdefault(row.project_id, []).append(row)
+        for project_id, theirs in by_project.items():
+            said = await group.memory.statements(project_id, [row.id for row in theirs])
+            changed = [
+                row
+                for row in theirs
+                if said.get(row.id)
+                != marker(self._resource(project_id, row), row, group.begin, group.begin).statement
+            ]
+            for some in sliced(changed):
+                found = await side_by_side(self._look_into(group, project_id, row) for row in some)
+                yield project_id, Batch(tuple(one for several in found for one in several))
+
+    def _resource(self, project_id: str, row: ServerRow) -> Resource:
+        return Resource(project_id, self._cloud.cloud_id, SERVER, row.id)
+
+    async def _look_into(self, group: _Group, project_id: str, row: ServerRow) -> list[Observation]:
+        """Return what the revisions of a changed server say, and that they were read."""
+        revisions = await self._api.revisions(group.scope, row.id)
+        if not revisions:
+            return []
+        several = stretches(revisions)
+        told = [await self._tell(group, one, alone=len(several) == 1) for one in several]
+        last = revisions[-1]
+        outlived = await self._outlived(group, last)
+        pending = ""
+        if any(size not in one.flavor for one in told for size in SIZES):
+            pending = "sizes"
+        elif self._is_unconfirmed(group, last) and outlived is None:
+            pending = "deletion"
+        resource = self._resource(project_id, last)
+        read = marker(resource, last, group.begin, max(group.begin, self._cloud.clock.now()), pending)
+        return [*observations(resource, told, outlived), read]
+
+    def _is_unconfirmed(self, group: _Group, row: ServerRow) -> bool:
+        ended = told_instant(row.ended_at)
+        return (
+            ended is not None and told_instant(row.deleted_at) is None and group.begin - ended < UNCONFIRMED
+        )
+
+    async def _outlived(self, group: _Group, row: ServerRow) -> datetime | None:
+        """Return when a server was polled last whose deletion began long before, and was never ended."""
+        ended = told_instant(row.ended_at)
+        if ended is None or told_instant(row.deleted_at) is not None or POLLED_ONLY not in row.metrics:
+            return None
+        begin = ended + _DYING
+        found = inside(
+            await self._api.measures(group.scope, row.metrics[POLLED_ONLY], begin, None), begin, None
+        )
+        return told_instant(found[-1][0]) if found else None
+
+    async def _tell(self, group: _Group, stretch: Stretch, *, alone: bool) -> Told:
+        """Find out what a stretch's flavor is, and when samples came in it."""
+        flavor = await self._flavor(group.scope, stretch.row)
+        if not flavor:
+            flavor = await self._measured_flavor(group, stretch)
+        # Without another stretch beside it there is nothing to tell it from.
+        measured = () if alone else await self._measured(group, stretch)
+        return Told(stretch, flavor, measured)
+
+    async def _flavor(self, scope: TokenScope, row: ServerRow) -> Mapping[str, Value]:
+        """Return what Nova says of the flavor, if it still has it; another one of the same id is none."""
+        if row.flavor_id is None or self._without_nova:
+            return {}
+        try:
+            flavor = await self._nova.flavor(scope, FlavorRow(id=row.flavor_id))
+        except NoEndpointError as error:
+            self._without_nova = True
+            LOG.warning("flavors are known by their measures alone, without benchmarks: %s", error)
+            return {}
+        if flavor is None or (row.flavor_name and row.flavor_name != flavor.name):
+            return {}
+        return self._reader.attributes(flavor)
+
+    async def _measured_flavor(self, group: _Group, stretch: Stretch) -> Mapping[str, Value]:
+        """Return the sizes that a stretch's measures tell, or those of another server of the flavor."""
+        row = stretch.row
+        found: dict[str, Value] = {}
+        for attribute, name in METRICS.items():
+            if name in row.metrics:
+                head, tail = await self._ends(group, row.metrics[name], stretch)
+                size = size_of(tail or head)
+                if size is not None:
+                    found[attribute] = size
+        if all(size in found for size in (*SIZES, EPHEMERAL_GIB)):
+            self._sizes[row.flavor_id, row.flavor_name] = found
+        return {**self._sizes.get((row.flavor_id, row.flavor_name), {}), **found}
+
+    async def _measured(self, group: _Group, stretch: Stretch) -> tuple[datetime, ...]:
+        """Return when the first sample in a stretch came and, if it has ended, the last."""
+        row = stretch.row
+        name = next((one for one in _WITNESSES if one in row.metrics), None)
+        if name is None:
+            return ()
+        head, tail = await self._ends(group, row.metrics[name], stretch)
+        first = head[:1]
+        last = (tail or head)[-1:] if stretch.end is not None else []
+        instants = {told_instant(one[0]) for one in (*first, *last)}
+        return tuple(sorted(one for one in instants if one is not None))
+
+    async def _ends(
+        self, group: _Group, metric_id: str, stretch: Stretch
+    ) -> tuple[list[tuple[str, float, float]], list[tuple[str, float, float]]]:
+        """Return the measures in a stretch's first day, and those in its last."""
+        begin, end = stretch.begin, stretch.end or group.begin
+        head_end, tail_begin = min(end, begin + _WINDOW), max(begin, end - _WINDOW)
+        head = await self._api.measures(group.scope, metric_id, begin, head_end)
+        tail = await self._api.measures(group.scope, metric_id, tail_begin, end) if head_end < end else []
+        return inside(head, begin, head_end), inside(tail, tail_begin, stretch.end)
