@@ -35,6 +35,7 @@ from usance.config.settings import (
     RecordSettings,
     Settings,
 )
+from usance.model.accelerator import TYPES, AcceleratorAlias, accelerator_type
 from usance.model.errors import ConfigurationError
 
 LOG = logging.getLogger(__name__)
@@ -331,7 +332,22 @@ def _flavor_keys(reader: OptionReader) -> FlavorKeys:
         accelerator_vendor=reader.value("vendor_key", "accelerator"),
         accelerator_model=reader.value("model_key", "accelerator"),
         accelerator_number=reader.value("number_key", "accelerator"),
+        aliases=dict(_alias(word, reader) for word in reader.words("aliases", "accelerator")),
     )
+
+
+def _alias(word: str, reader: OptionReader) -> tuple[str, AcceleratorAlias | None]:
+    name, equals, meaning = (part.strip() for part in word.partition("="))
+    kind, _, model = meaning.partition("/")
+    if name and meaning.lower() == "none":
+        return name, None
+    if not (name and equals and kind.strip().lower() in {one.lower() for one in TYPES}):
+        raise ConfigurationError(
+            f"{reader.place('aliases', 'accelerator')}: {word[:80]!r} says nothing of an accelerator",
+            hint="write <alias>=<type>/<vendor>/<model>, where the type is GPU, FPGA or Other",
+        )
+    words = [part.strip() for part in model.split("/")]
+    return name, AcceleratorAlias(accelerator_type(kind), " ".join(part for part in words if part) or None)
 
 
 def _path(reader: OptionReader, name: str) -> Path:

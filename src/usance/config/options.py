@@ -127,6 +127,15 @@ ACCELERATOR_OPTIONS: Final[list[cfg.Opt]] = [
     )
     for name in ("type", "vendor", "model", "number")
 ]
+ACCELERATOR_OPTIONS.append(
+    cfg.ListOpt(
+        "aliases",
+        default=[],
+        help="What the PCI aliases of flavors are, as <alias>=<type>/<vendor>/<model> or <alias>=none, "
+        "for instance a100=GPU/NVIDIA/A100. Types are GPU, FPGA and Other. "
+        "Resource classes, traits and device profiles may be named, too.",
+    )
+)
 
 SSM_OPTIONS: Final[list[cfg.Opt]] = [
     cfg.StrOpt(

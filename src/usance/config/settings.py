@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from usance.model.accelerator import AcceleratorAlias
+
 
 class AuthSettings(msgspec.Struct, frozen=True):
     """How we prove who we are to Keystone: the name of a keystoneauth plug-in, and its options."""
@@ -60,6 +62,8 @@ class FlavorKeys(msgspec.Struct, frozen=True):
     accelerator_vendor: str = "Accelerator:Vendor"
     accelerator_model: str = "Accelerator:Model"
     accelerator_number: str = "Accelerator:Number"
+    # What PCI aliases, resource classes, traits and device profiles are; None: no accelerator.
+    aliases: dict[str, AcceleratorAlias | None] = {}
 
 
 class RecordSettings(msgspec.Struct, frozen=True):

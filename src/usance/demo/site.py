@@ -168,6 +168,33 @@ FLAVORS: Final = (
     Flavor("8", "private.large", 3, 6144, 30, public=False),
 )
 
+ACCELERATED_FLAVORS: Final = (
+    Flavor("60", "g2.pci", 16, 131072, 400, extra_specs={"pci_passthrough:alias": "a100:2,nic:1"}),
+    Flavor(
+        "61",
+        "g3.vgpu",
+        4,
+        16384,
+        80,
+        extra_specs={"resources:VGPU": "1", "trait:CUSTOM_NVIDIA_A16_4C": "required"},
+    ),
+    Flavor(
+        "62",
+        "g4.shared",
+        2,
+        8192,
+        40,
+        extra_specs={
+            "Accelerator:Type": "GPU",
+            "Accelerator:Vendor": "NVIDIA",
+            "Accelerator:Model": "T4",
+            "Accelerator:Number": "0.5",
+        },
+    ),
+    Flavor("63", "f1.alveo", 8, 32768, 80, extra_specs={"accel:device_profile": "alveo-u250"}),
+)
+"""One for each way in which a flavor can ask for accelerators, beside g1.large."""
+
 HOSTILE_FLAVORS: Final = (
     Flavor(
         "90",
@@ -195,7 +222,9 @@ HOSTILE_FLAVORS: Final = (
 _IMAGES: Final = 5
 
 
-def standard_site(seed: int = 0, projects: int = 3, *, users: int = 4, hostile: bool = False) -> Site:
+def standard_site(
+    seed: int = 0, projects: int = 3, *, users: int = 4, hostile: bool = False, accelerated: bool = False
+) -> Site:
     """Return a site with so many projects, each with a VO, and with every kind of account.
 
     All accounts have the password :data:`PASSWORD`. ``admin`` is admin everywhere and of the
@@ -203,7 +232,7 @@ def standard_site(seed: int = 0, projects: int = 3, *, users: int = 4, hostile: 
     each project and nothing else; ``some-reader`` only in every second project, from the first;
     ``domain-reader`` of the domain and in each project; ``nobody`` has no role. Each project has
     an application credential of ``reader``. A hostile site has a project without VO and flavors
-    whose properties are not numbers.
+    whose properties are not numbers; an accelerated one a flavor for each way to ask for accelerators.
     """
     made = [
         Project(
@@ -225,7 +254,11 @@ def standard_site(seed: int = 0, projects: int = 3, *, users: int = 4, hostile: 
         domains=(Domain(DEFAULT_DOMAIN, "Default"), Domain(hex_id(seed, "domain"), "federated")),
         projects=tuple(made),
         users=(*people, reader, *_accounts(seed, made)),
-        flavors=(*FLAVORS, *HOSTILE_FLAVORS) if hostile else FLAVORS,
+        flavors=(
+            *FLAVORS,
+            *(HOSTILE_FLAVORS if hostile else ()),
+            *(ACCELERATED_FLAVORS if accelerated else ()),
+        ),
         images=_images(seed),
         application_credentials=tuple(
             ApplicationCredential(

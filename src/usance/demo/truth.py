@@ -91,7 +91,7 @@ def of_server(
         return {}
     amounts: defaultdict[Month, Amount] = defaultdict(Amount)
     for stretch in stretches(life, until_us):
-        for month, seconds in _by_month(stretch.start_s, stretch.end_s):
+        for month, seconds in by_month(stretch.start_s, stretch.end_s):
             if stretch.state in suspended:
                 amounts[month] += Amount(elapsed_s=seconds, suspended_s=seconds)
             else:
@@ -112,7 +112,7 @@ def of_projects(
     return totals
 
 
-def _by_month(start_s: int, end_s: int) -> Iterator[tuple[Month, int]]:
+def by_month(start_s: int, end_s: int) -> Iterator[tuple[Month, int]]:
     """Cut a stretch at the beginnings of months: yield each month with its seconds."""
     while start_s < end_s:
         day = datetime.fromtimestamp(start_s, UTC)

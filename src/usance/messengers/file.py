@@ -26,7 +26,10 @@ _CHUNK_BYTES: Final = 65536
 class FileMessenger:
     """Appends to the file of its option `path`; `max_size` is the most records written at once."""
 
-    formats: ClassVar[Mapping[str, str]] = {"cloud": "cloud-json"}
+    formats: ClassVar[Mapping[str, str]] = {
+        "cloud": "cloud-json",
+        "accelerator": "accelerator-json",
+    }
 
     def __init__(self, settings: MessengerSettings) -> None:
         self.name = "file"

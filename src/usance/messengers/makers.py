@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
+from usance.messengers.accelerator_due import AcceleratorMaker
 from usance.messengers.due import CloudMaker
 from usance.messengers.making import Maker
 
-MAKERS: Final[tuple[Maker, ...]] = (CloudMaker(),)
+MAKERS: Final[tuple[Maker, ...]] = (CloudMaker(), AcceleratorMaker())
 
 
 def made_of(observed: Collection[str]) -> frozenset[str]:

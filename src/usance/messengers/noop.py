@@ -17,7 +17,10 @@ _log = logging.getLogger(__name__)
 class NoopMessenger:
     """Takes messages to nowhere; what it took counts as delivered."""
 
-    formats: ClassVar[Mapping[str, str]] = {"cloud": "cloud-v04"}
+    formats: ClassVar[Mapping[str, str]] = {
+        "cloud": "cloud-v04",
+        "accelerator": "accelerator-v01",
+    }
 
     def __init__(self, settings: MessengerSettings) -> None:
         self.name = "noop"

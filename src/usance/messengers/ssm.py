@@ -44,7 +44,10 @@ class SsmMessenger:
     """
 
     alias = "ssm"
-    formats: ClassVar[Mapping[str, str]] = {"cloud": "cloud-v04"}
+    formats: ClassVar[Mapping[str, str]] = {
+        "cloud": "cloud-v04",
+        "accelerator": "accelerator-v01",
+    }
 
     def __init__(self, settings: MessengerSettings) -> None:
         self.name = self.alias

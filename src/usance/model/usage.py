@@ -54,12 +54,12 @@ def usage(
     if not timeline.launched or not timeline.spans:
         return NOTHING
     wall_s = suspended_s = vcpu_s = ram_mib_s = disk_gib_s = inferred_s = inferred_vcpu_s = 0
-    inferred = _inferred_stretches(timeline, period) if timeline.doubts else []
+    inferred = inferred_stretches(timeline, period) if timeline.doubts else []
     for start_s, end_s, values, vcpus, suspended in _pieces(
         timeline, period, suspended_states, counted_whole_until
     ):
         seconds = end_s - start_s
-        doubtful = seconds if vcpus is None else _overlap(inferred, start_s, end_s) if inferred else 0
+        doubtful = seconds if vcpus is None else overlap(inferred, start_s, end_s) if inferred else 0
         inferred_s += doubtful
         if suspended:
             suspended_s += seconds
@@ -120,10 +120,12 @@ def _number(values: Mapping[str, Value], attribute: str) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _inferred_stretches(timeline: Timeline, period: Period) -> list[tuple[int, int]]:
-    """Return the seconds of the period in which something that usage is counted by is inferred."""
+def inferred_stretches(
+    timeline: Timeline, period: Period, attributes: Collection[str] = _COUNTED_BY
+) -> list[tuple[int, int]]:
+    """Return the stretches of the period, in whole seconds since 1970, in which an attribute is inferred."""
     clipped = (
-        period.clip(doubt.start, doubt.end) for doubt in timeline.doubts if doubt.attribute in _COUNTED_BY
+        period.clip(doubt.start, doubt.end) for doubt in timeline.doubts if doubt.attribute in attributes
     )
     return _union((epoch_seconds(one.start), epoch_seconds(one.end)) for one in clipped if one is not None)
 
@@ -138,5 +140,6 @@ def _union(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return joined
 
 
-def _overlap(stretches: Iterable[tuple[int, int]], start: int, end: int) -> int:
+def overlap(stretches: Iterable[tuple[int, int]], start: int, end: int) -> int:
+    """Return how much of `[start, end)` lies in stretches that don't overlap each other."""
     return sum(max(0, min(end, last) - max(start, first)) for first, last in stretches)

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from usance import __version__
+from usance.model.accelerator import Aliases
 
 CLOUD_TYPE: Final = f"usance/{__version__} (OpenStack)"
 
@@ -23,5 +24,6 @@ class RecordContext(msgspec.Struct, frozen=True):
     suspended_states: frozenset[str] = frozenset()
     # What was reported before us counted the whole life up to this instant as wall.
     counted_whole_until: datetime | None = None
+    accelerator_aliases: Aliases = {}
     user_names: Mapping[str, str] = {}  # by user id; who is missing goes out without a name
     image_uris: Mapping[str, str] = {}  # by image id: the marketplace's name of the image, where it has one

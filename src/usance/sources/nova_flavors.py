@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
-from typing import Any
-
-import msgspec
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from usance.config.settings import FlavorKeys
 from usance.http.errors import one_line
+from usance.model.accelerator import RESOURCE_CLASSES, Told, accelerators_in, unknown_aliases
+from usance.model.decimals import canonical_decimal
 from usance.model.resource import (
     ACCELERATORS,
     BENCHMARK_TYPE,
@@ -28,8 +28,11 @@ LOG = logging.getLogger(__name__)
 
 LONGEST = 255
 _LARGEST_INTEGER = 2**53
-_LARGEST_BENCHMARK = Decimal(10) ** 12
-_MOST_DECIMALS = 12
+_MOST_NAMED = 16  # resource classes and traits of one flavor
+
+# Numbered and named groups count like the unnumbered one (Placement, "granular resource requests").
+_RESOURCE: Final = re.compile(r"resources(?:\d+|_[A-Za-z0-9_-]{1,64})?:(?P<name>[A-Z0-9_]{1,255})")
+_TRAIT: Final = re.compile(r"trait(?:\d+|_[A-Za-z0-9_-]{1,64})?:(?P<name>[A-Z0-9_]{1,255})")
 
 
 class FlavorReader:
@@ -38,6 +41,7 @@ class FlavorReader:
     def __init__(self, keys: FlavorKeys) -> None:
         self._keys = keys
         self._warned: set[str] = set()
+        self._warned_of: set[str | tuple[str, str]] = set()
 
     def attributes(self, flavor: FlavorRow | None) -> dict[str, Value]:
         """Return the accounted attributes that the flavor asserts; none for a flavor that is not known."""
@@ -57,7 +61,7 @@ class FlavorReader:
         found |= {what: n for what, n in numbers if n is not None and 0 <= n < _LARGEST_INTEGER}
         if flavor.extra_specs:
             found |= self._benchmark(flavor.extra_specs, name or "?")
-            accelerators = self._accelerators(flavor.extra_specs)
+            accelerators = self._accelerators(flavor.extra_specs, name or "?")
             if accelerators:
                 found[ACCELERATORS] = accelerators
         return found
@@ -81,31 +85,64 @@ class FlavorReader:
         found[BENCHMARK_VALUE] = number
         return found
 
-    def _accelerators(self, properties: Mapping[str, Any]) -> str | None:
-        named = {
-            "type": self._keys.accelerator_type,
-            "vendor": self._keys.accelerator_vendor,
-            "model": self._keys.accelerator_model,
-            "number": self._keys.accelerator_number,
-        }
-        found = {
-            what: text for what, key in named.items() if (text := _first(properties, (key,))) is not None
-        }
-        return msgspec.json.encode(found, order="sorted").decode() if found else None
+    def _accelerators(self, properties: Mapping[str, Any], flavor: str) -> str | None:
+        keys = self._keys
+        resources = dict(self._resources(properties))
+        told = Told(
+            type=_first(properties, (keys.accelerator_type,)),
+            vendor=_first(properties, (keys.accelerator_vendor,)),
+            model=_first(properties, (keys.accelerator_model,)),
+            number=_first(properties, (keys.accelerator_number,)),
+            pci=_first(properties, ("pci_passthrough:alias",)),
+            resources=resources,
+            traits=_required_traits(properties) if resources else (),
+            profile=_first(properties, ("accel:device_profile",)),
+        )
+        if not told:
+            return None
+        self._warn_of(told.text, flavor)
+        return told.text
+
+    def _resources(self, properties: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield the amounts of the resource classes that are accelerators, or that the table names."""
+        amounts: dict[str, int] = {}
+        for key in sorted(properties):
+            found = _RESOURCE.fullmatch(key)
+            if found and (found["name"] in RESOURCE_CLASSES or found["name"] in self._keys.aliases):
+                amount = _first(properties, (key,)) or ""
+                if amount.isascii() and amount.isdigit() and len(amount) < 10:  # Nova takes nothing else
+                    amounts[found["name"]] = amounts.get(found["name"], 0) + int(amount)
+        return ((name, str(amount)) for name, amount in list(amounts.items())[:_MOST_NAMED] if amount)
+
+    def _warn_of(self, told: str, flavor: str) -> None:
+        """Say once of each flavor what of its accelerators can't be counted."""
+        if (flavor, told) in self._warned_of:
+            return
+        self._warned_of.add((flavor, told))
+        for one in accelerators_in(told, self._keys.aliases):
+            if one.problem:
+                LOG.warning(
+                    "flavor %s: its accelerators can't be counted: %s",
+                    one_line(flavor),
+                    one_line(one.problem),
+                )
+        for name in unknown_aliases(told, self._keys.aliases):
+            if name not in self._warned_of:
+                self._warned_of.add(name)
+                LOG.warning(
+                    "flavor %s: [accelerator] aliases does not name the PCI alias %s, so it counts nothing",
+                    one_line(flavor),
+                    one_line(name),
+                )
 
 
-def canonical_decimal(text: str) -> str | None:
-    """Return a decimal number as its shortest string; None for what is no sensible number."""
-    try:
-        number = Decimal(text.strip())
-    except InvalidOperation:
-        return None
-    if not number.is_finite() or not 0 <= number < _LARGEST_BENCHMARK:
-        return None
-    exponent = number.normalize().as_tuple().exponent
-    if not isinstance(exponent, int) or -exponent > _MOST_DECIMALS:
-        return None
-    return f"{number.normalize():f}"
+def _required_traits(properties: Mapping[str, Any]) -> tuple[str, ...]:
+    found = {
+        match["name"]
+        for key, value in properties.items()
+        if value == "required" and (match := _TRAIT.fullmatch(key))
+    }
+    return tuple(sorted(found)[:_MOST_NAMED])
 
 
 def _first(properties: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from usance.config.settings import FlavorKeys
+from usance.model.accelerator import AcceleratorAlias
 from usance.model.resource import ACCELERATORS, BENCHMARK_TYPE, BENCHMARK_VALUE
 from usance.sources.nova_flavors import FlavorReader, canonical_decimal
 from usance.sources.nova_rows import FlavorRow
@@ -78,3 +79,49 @@ def test_accelerators_are_one_canonical_text():
 
     assert found == attributes(**dict(reversed(one.items())))[ACCELERATORS]
     assert json.loads(found) == {"number": "half of one", "type": "GPU", "vendor": "NVIDIA"}
+
+
+def test_every_way_to_ask_for_accelerators_is_told():
+    found = attributes(
+        **{
+            "pci_passthrough:alias": "a100:2,v100:1",
+            "resources:VGPU": "1",
+            "resources_GPU1:VGPU": 1,
+            "resources2:FPGA": "1",
+            "resources:VCPU": "4",
+            "resources:CUSTOM_BAREMETAL": "1",
+            "trait:CUSTOM_NVIDIA_11": "required",
+            "trait1:CUSTOM_ANOTHER": "required",
+            "trait:CUSTOM_UNWANTED": "forbidden",
+            "accel:device_profile": "alveo",
+        }
+    )
+
+    assert json.loads(found[ACCELERATORS]) == {
+        "pci": "a100:2,v100:1",
+        "resources": {"FPGA": "1", "VGPU": "2"},
+        "traits": ["CUSTOM_ANOTHER", "CUSTOM_NVIDIA_11"],
+        "profile": "alveo",
+    }
+
+
+def test_traits_and_resource_classes_that_are_no_accelerators_tell_none():
+    assert ACCELERATORS not in attributes(
+        **{"resources:CUSTOM_BAREMETAL": "1", "trait:CUSTOM_SSD": "required", "resources:VGPU": "0"}
+    )
+
+
+def test_what_can_not_be_counted_is_said_once(caplog):
+    keys = FlavorKeys(aliases={"a100": AcceleratorAlias("GPU", "NVIDIA A100"), "nic": None})
+    reader = FlavorReader(keys)
+    bad = FlavorRow(original_name="bad", extra_specs={"Accelerator:Type": "GPU", "Accelerator:Number": "x"})
+    strange = FlavorRow(original_name="strange", extra_specs={"pci_passthrough:alias": "nic:1,fpga:1,a100:1"})
+
+    for _ in range(2):
+        reader.attributes(bad)
+        reader.attributes(strange)
+
+    assert [one.getMessage() for one in caplog.records] == [
+        "flavor bad: its accelerators can't be counted: 'x' is no number of accelerators",
+        "flavor strange: [accelerator] aliases does not name the PCI alias fpga, so it counts nothing",
+    ]
