@@ -94,6 +94,49 @@ class Settings(msgspec.Struct, frozen=True):
     records: RecordSettings
     messengers: tuple[MessengerSettings, ...]
     spool_dir: Path
+class QueueSettings(msgspec.Struct, frozen=True):
+    """One queue of messages on disk, and where they are to go."""
+
+    path: Path
+    destination: str | None  # AMS: the topic; STOMP: the queue or topic of the broker; None: unknown
+    path_type: str = "dirq"  # or "directory": any files
+
+
+class PublishSettings(msgspec.Struct, frozen=True):
+    """How messages are sent: to which service, and who signs them."""
+
+    protocol: str = "AMS"  # or "STOMP"
+    hosts: tuple[str, ...] = ()  # "name" or "name:port"; AMS has one, STOMP as many brokers as there are
+    port: int | None = None  # where a host names none; None: 443 for AMS, 61613 for STOMP, 61614 with TLS
+    authn_port: int = 8443  # where AMS gives a token for a host certificate
+    project: str = "accounting"  # of AMS
+    token: str | None = None  # for AMS; None: asked for with the host certificate
+    certificate: Path = Path("/etc/grid-security/hostcert.pem")
+    key: Path = Path("/etc/grid-security/hostkey.pem")
+    capath: Path | None = Path("/etc/grid-security/certificates")
+    cafile: Path | None = None  # who is trusted over TLS; None: whom the system trusts
+    server_cert: Path | None = None  # the final receiver's: messages are encrypted for it
+    verify_server_cert: bool = True
+    check_crls: bool = False
+    cipher: str = "aes128"
+    use_ssl: bool = True  # STOMP
+    login: str | None = None  # STOMP
+    passcode: str | None = None  # STOMP
+    vhost: str | None = None  # STOMP; None: the broker's name
+    destinations: dict[str, str] = {}  # by type of record
+    queues: tuple[QueueSettings, ...] = ()
+    timeout_s: int = 30  # for one request
+    retries: int = 4  # of a request that failed in a way that may pass
+    batch_size: int = 10  # messages in one request, where the service takes several
+    max_bytes: int = 1048576  # of a request; what the service takes
+    max_lock_s: int = 600  # an older lock of an element is a dead sender's
+    warn_days: int = 30  # before the end of a certificate
+
+    def __repr__(self) -> str:
+        """Say where messages go, never the token or the passcode."""
+        return f"PublishSettings({self.protocol}, {', '.join(self.hosts)})"
+
+
     ledger_url: str  # sqlite:///... in the spool directory unless configured
     lock_dir: Path
     lock_timeout_s: int = 0  # how long to wait for another run to end
@@ -107,6 +150,13 @@ class Settings(msgspec.Struct, frozen=True):
             ", ".join(f"{name}={value!r}" for name, value in fields) + ")"
         )
 
+    publish: PublishSettings = PublishSettings()
+    neutron: NeutronSettings = NeutronSettings()
+    name: str | None = None  # of the cloud, where the configuration has several
+    # Where cASO left its lastrun files for this cloud; None: nowhere.
+    caso_spool_dir: Path | None = None
+    # Whether that was written: then the files are this cloud's, whoever else took them.
+    caso_spool_is_written: bool = False
 
 def without_password(url: str) -> str:
     """Return a URL without the password in its authority and without its query, which may hold one, too."""
