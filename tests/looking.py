@@ -11,7 +11,7 @@ from usance.cloud.access import Cloud, open_cloud
 from usance.cloud.projects import Project
 from usance.config.settings import AuthSettings, CloudSettings, ProjectSettings
 from usance.demo.site import PASSWORD
-from usance.model.observation import Batch, Look, Observation, Verb
+from usance.model.observation import Batch, Look, Observation, Scope, Verb
 from usance.model.span import Timeline
 from usance.model.timeline import timeline
 from usance.sources.source import Source
@@ -69,7 +69,7 @@ class Notebook:
 
     def memory(self, source: str) -> Remembered:
         """Return what a source is told of what it said."""
-        return Remembered(self._reports, source)
+        return Remembered(self._reports, self.looks, source)
 
     def timelines(self) -> dict[str, Timeline]:
         """Return the timeline of each resource that anybody spoke of, by id."""
@@ -84,8 +84,11 @@ class Notebook:
 class Remembered:
     """The memory of one source."""
 
-    def __init__(self, reports: dict[tuple[str, str], dict[str, Observation]], source: str) -> None:
+    def __init__(
+        self, reports: dict[tuple[str, str], dict[str, Observation]], looks: list[Look], source: str
+    ) -> None:
         self._reports = reports
+        self._looks = looks
         self._source = source
 
     async def statements(self, project_id: str, ids: Sequence[str]) -> dict[str, str]:
@@ -97,6 +100,15 @@ class Remembered:
         """Return what it saw last."""
         reports = self._reports[self._source, project_id]
         return {one for one, said in reports.items() if said.verb is Verb.SEEN}
+
+    async def last_look(self, project_id: str) -> datetime | None:
+        """Return when its last full look at the project began."""
+        begins = (
+            one.begin
+            for one in self._looks
+            if (one.source, one.project_id, one.scope) == (self._source, project_id, Scope.FULL)
+        )
+        return max(begins, default=None)
 
 
 async def look(

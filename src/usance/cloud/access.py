@@ -40,6 +40,7 @@ class Cloud:
         self._tokens = tokens
         self.compute = Service("compute", "v2.1", settings=settings, client=client, tokens=tokens)
         self.image = Service("image", "v2", settings=settings, client=client, tokens=tokens)
+        self.volume = Service("block-storage", "v3", settings=settings, client=client, tokens=tokens)
         self.network = Service("network", "v2.0", settings=settings, client=client, tokens=tokens)
         self.addresses = Addresses(self.network, page_limit=settings.page_limit)
         self.metric = Service("metric", "v1", settings=settings, client=client, tokens=tokens)

@@ -17,6 +17,7 @@ _VERSION = re.compile(r"/v\d+(\.\d+)?(/.*)?$")
 SERVICES = {
     "compute": "Nova",
     "image": "Glance",
+    "block-storage": "Cinder",  # or one of the older names for it: volumev3
     "network": "Neutron",
     "metric": "Gnocchi",
     "identity": "Keystone",

@@ -69,6 +69,16 @@ class Service:
             self._base = without_version(url)
         return self._base
 
+    async def project_id(self, scope: TokenScope) -> str:
+        """Return the id of the project that a scope is in, for services that have it in their paths.
+
+        Raises AccessError for a scope that is in none.
+        """
+        project_id = (await self._tokens.get(scope)).project_id
+        if project_id is None:
+            raise AccessError(f"{self.name} is asked in a project, and the token is for {scope}")
+        return project_id
+
     async def get(
         self,
         scope: TokenScope,

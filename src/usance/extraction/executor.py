@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -53,3 +54,10 @@ class LedgerMemory:
     async def alive(self, project_id: str) -> set[str]:
         """Return the ids of the resources that this source last said it had seen."""
         return await self._run(self._run.ledger.alive, project_id, self._cloud_id, self._source, self._kind)
+
+    async def last_look(self, project_id: str) -> datetime | None:
+        """Return when this source's last full look at the project began; None if there was none."""
+        look = await self._run(
+            self._run.ledger.last_full_look, project_id, self._cloud_id, self._source, self._kind
+        )
+        return None if look is None else look.begin

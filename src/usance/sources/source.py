@@ -21,6 +21,10 @@ class Memory(Protocol):
         """Return the ids of the resources of which the source said last that it saw them."""
         ...
 
+    async def last_look(self, project_id: str) -> datetime | None:
+        """Return when the source's last complete look at everything began; None if there was none."""
+        ...
+
 
 class Source(Protocol):
     """A source looks at projects and says what it sees.
