@@ -18,12 +18,19 @@ _CLASS: Final = re.compile(r"caso\.(?:messenger|extract)\.(?P<module>\w+)[.:](?P
 
 _NOT_YET: Final = {
     "cinder": "storage records come with the next release; write extractor = nova",
-    "neutron": "records of public IP addresses come with the next release; write extractor = nova",
     "prometheus": "energy records come with a later release; write extractor = nova",
-    "ceilometer": "Ceilometer's usage API is gone; write extractor = nova",
     "logstash": "that messenger comes with a later release; write another one into messengers",
     "greendigit_cim": "that messenger comes with a later release; write another one into messengers",
 }
+
+
+SUCCESSORS: Final = {
+    "ceilometer": (
+        "gnocchi",
+        "Ceilometer has no API of its own any more; its measurements live in Gnocchi, which is read instead",
+    ),
+}
+"""What took the place of a source that is gone, and what to say of it."""
 
 
 def plugin_names(group: str) -> list[str]:

@@ -243,3 +243,21 @@ def test_options_of_a_messenger_of_somebody_else_reach_it(read, tmp_path):
     [file] = read(f"{text}[messenger_file]\npath = {tmp_path}/out\ncolour = $site_name\n").settings.messengers
 
     assert file.options == {"path": f"{tmp_path}/out", "max_size": "1000", "colour": "TEST-Site"}
+
+
+@pytest.mark.parametrize("name", ["ceilometer", "caso.extract.ceilometer.CeilometerExtractor"])
+def test_ceilometer_is_read_from_gnocchi_and_that_is_said_in_one_sentence(read, name):
+    configuration = read(CASO_1.replace("extractor = nova", f"extractor = nova, {name}"))
+
+    assert configuration.settings.extractors == ("nova", "gnocchi")
+    [said] = [str(one) for one in configuration.warnings if "Gnocchi" in str(one)]
+    assert "caso.conf:2:" in said
+    assert "Ceilometer has no API of its own any more" in said
+    assert "write extractor = gnocchi" in said
+
+
+def test_gnocchi_is_a_name_of_its_own(read):
+    configuration = read(CASO_5.replace("[DEFAULT]", "[DEFAULT]\nextractor = gnocchi"))
+
+    assert configuration.settings.extractors == ("gnocchi",)
+    assert not any("Gnocchi" in str(one) for one in configuration.warnings)

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from usance.config.load import Need, find_files, read_configuration
+from usance.config.files import find_files
+from usance.config.load import Need, read_configuration
 from usance.model.errors import ConfigurationError
 from usance.model.period import EPOCH
 
@@ -58,7 +59,6 @@ def refusal(tmp_path, text, environ=None, **overrides):
             ["no cinder yet", "storage records", "write extractor = nova"],
         ),
         ("[DEFAULT]\nextractor = neutron", ["no neutron yet", "write extractor = nova"]),
-        ("[DEFAULT]\nextractor = ceilometer", ["no ceilometer", "write extractor = nova"]),
         ("[DEFAULT]\nextractor = novva", ["did you mean nova?"]),
         ("[messenger_ssm]\nrecord_types = clouds", ["names no type of record"]),
         ("[DEFAULT]\nextract_from = last tuesday", ["it is not a time", "2026-11-21"]),
