@@ -13,6 +13,9 @@ messengers = noop
 [keystone_auth]
 auth_type = v3password
 auth_url = https://keystone.example.org/v3
+username = accounting
+user_domain_id = default
+password = correct horse
 [accelerator]
 aliases = {}
 """
