@@ -28,7 +28,9 @@ class FileMessenger:
 
     formats: ClassVar[Mapping[str, str]] = {
         "cloud": "cloud-json",
+        "ip": "ip-json",
         "accelerator": "accelerator-json",
+        "storage": "storage-json",
     }
 
     def __init__(self, settings: MessengerSettings) -> None:

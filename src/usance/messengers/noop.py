@@ -19,7 +19,9 @@ class NoopMessenger:
 
     formats: ClassVar[Mapping[str, str]] = {
         "cloud": "cloud-v04",
+        "ip": "ip-v02",
         "accelerator": "accelerator-v01",
+        "storage": "storage-star",
     }
 
     def __init__(self, settings: MessengerSettings) -> None:

@@ -46,7 +46,9 @@ class SsmMessenger:
     alias = "ssm"
     formats: ClassVar[Mapping[str, str]] = {
         "cloud": "cloud-v04",
+        "ip": "ip-v02",
         "accelerator": "accelerator-v01",
+        "storage": "storage-star",
     }
 
     def __init__(self, settings: MessengerSettings) -> None:
