@@ -90,15 +90,8 @@ class ApelDatabase:
         return total
 
     def state(self) -> dict[tuple[str, int, int], dict[str, str]]:
-        """Return what is kept, but for when a completed record was made, which depends on the run."""
-        return {
-            key: {
-                name: value
-                for name, value in row.fields.items()
-                if not (name == "RecordCreateTime" and row.fields.get("Status") == "completed")
-            }
-            for key, row in self.rows.items()
-        }
+        """Return what is kept."""
+        return {key: dict(row.fields) for key, row in self.rows.items()}
 
 
 def parse_message(message: bytes) -> list[dict[str, str]]:
