@@ -8,6 +8,10 @@ from typing import Final
 
 import msgspec
 
+from usance.demo.storage import Volume
+
+from usance.demo.addresses import PUBLIC, Holder, Network, Trunk
+
 DEFAULT_DOMAIN: Final = "default"
 EVERYWHERE: Final = "*"
 """In the roles of a user: in each project."""
@@ -81,17 +85,6 @@ class Image(msgspec.Struct, frozen=True):
     properties: dict[str, str] = {}
 
 
-class Volume(msgspec.Struct, frozen=True):
-    """A volume of Cinder; nothing ever happens to it."""
-
-    id: str
-    project_id: str
-    user_id: str
-    name: str | None
-    size_gib: int
-    created_us: int
-
-
 class FloatingIp(msgspec.Struct, frozen=True):
     """A floating IP of Neutron that no server has."""
 
@@ -110,8 +103,11 @@ class Site(msgspec.Struct, frozen=True):
     flavors: tuple[Flavor, ...]
     images: tuple[Image, ...]
     application_credentials: tuple[ApplicationCredential, ...] = ()
-    volumes: tuple[Volume, ...] = ()
+    volumes: tuple[Volume, ...] = ()  # snapshots and backups, too
     floating_ips: tuple[FloatingIp, ...] = ()
+    networks: tuple[Network, ...] = ()
+    holders: tuple[Holder, ...] = ()  # of public addresses, beside what servers have
+    trunks: tuple[Trunk, ...] = ()
 
 
 def hex_id(*parts: object) -> str:
@@ -272,6 +268,7 @@ def standard_site(
         ),
         volumes=_volumes(seed, made[:3], people),
         floating_ips=_floating_ips(seed, made[:3]),
+        networks=(Network(uuid_id(PUBLIC), PUBLIC, external=True), Network(uuid_id("network"), "private")),
     )
 
 
