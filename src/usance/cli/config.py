@@ -9,12 +9,12 @@ from typing import Any
 import click
 import msgspec
 
-from usance.cli.configuration import configuration_options, configure, examples, output_option
+from usance.cli.configuration import cloud_option, configuration_options, configure, examples, output_option
 from usance.cli.present import Columns, printable, show
 from usance.config.findings import Finding, Level
-from usance.config.load import Configuration, Need
+from usance.config.load import Need
 from usance.config.sample import sample_configuration
-from usance.config.settings import without_password
+from usance.config.settings import Settings, without_password
 
 
 @click.group(
@@ -31,7 +31,8 @@ class Checked(msgspec.Struct, frozen=True):
     """What a configuration amounts to, without its secrets."""
 
     files: tuple[str, ...]
-    meaning: dict[str, str]
+    meaning: dict[str, str]  # of the only cloud, or what several share
+    clouds: dict[str, dict[str, str]]  # what each of several means, by its name
     findings: tuple[Finding, ...]
 
 
@@ -39,31 +40,47 @@ class Checked(msgspec.Struct, frozen=True):
     epilog=examples("usance config check", "usance config check --config-file caso.conf --output json")
 )
 @configuration_options
+@cloud_option
 @output_option
-def check(*, config_file: Sequence[Path], config_dir: Sequence[Path], debug: bool, output: str) -> int:
+def check(
+    *,
+    config_file: Sequence[Path],
+    config_dir: Sequence[Path],
+    debug: bool,
+    clouds: Sequence[str],
+    output: str,
+) -> int:
     """Say what the configuration means, and what in it means nothing.
 
     Nothing is asked of the cloud. Exit status 1 if there are names that mean nothing, 2 if the
     configuration can't be used.
     """
-    configuration = configure(config_file, config_dir, debug=debug, need=Need.ALL)
+    configuration = configure(config_file, config_dir, debug=debug, need=Need.ALL, only=clouds)
+    of_clouds = {one.name: _of_cloud(one) for one in configuration.clouds if one.name is not None}
+    shared = _shared(configuration.settings)
     checked = Checked(
-        tuple(str(path) for path in configuration.files), _meaning(configuration), configuration.findings
+        tuple(str(path) for path in configuration.files),
+        shared if of_clouds else _of_cloud(configuration.settings) | shared,
+        of_clouds,
+        configuration.findings,
     )
     findings = tuple((one.level.value, one.message) for one in checked.findings)
     tables = [
         Columns("Findings", ("level", "finding"), findings),
         Columns("Meaning", ("what", "value"), tuple(checked.meaning.items())),
+        *(
+            Columns(f"Cloud {name}", ("what", "value"), tuple(meaning.items()))
+            for name, meaning in checked.clouds.items()
+        ),
     ]
     if output == "table":
         print("read: " + (", ".join(printable(file) for file in checked.files) or "no file"))
-        tables.reverse()
+        tables.append(tables.pop(0))
     show(output, checked, tables)
     return 1 if any(one.level is Level.UNKNOWN for one in checked.findings) else 0
 
 
-def _meaning(configuration: Configuration) -> dict[str, str]:
-    settings = configuration.settings
+def _of_cloud(settings: Settings) -> dict[str, str]:
     projects = settings.projects
     chosen: list[Any] = [
         *projects.projects,
@@ -79,6 +96,11 @@ def _meaning(configuration: Configuration) -> dict[str, str]:
         + (f", then {projects.mapping_file}" if projects.mapping_file else ""),
         "site": f"{settings.records.site_name} ({settings.records.service_name})",
         "suspended": ", ".join(sorted(settings.records.suspended_states)) or "nothing",
+    }
+
+
+def _shared(settings: Settings) -> dict[str, str]:
+    return {
         "messengers": ", ".join(one.name for one in settings.messengers),
         "ledger": without_password(settings.ledger_url),
         "lock": str(settings.lock_dir),

@@ -11,7 +11,8 @@ from typing import Any, Final, TypeVar
 import click
 
 from usance.cli.present import OUTPUTS
-from usance.config.load import Configuration, Need, configuration_files, read_configuration
+from usance.config.files import configuration_files
+from usance.config.load import Configuration, Need, read_configuration
 from usance.config.logs import set_up_logging
 
 LOG = logging.getLogger(__name__)
@@ -54,6 +55,17 @@ def output_option(command: F) -> F:
     )(command)
 
 
+def cloud_option(command: F) -> F:
+    """Give a command --cloud; what it names goes to :func:`configure` as *only*."""
+    return click.option(
+        "--cloud",
+        "clouds",
+        multiple=True,
+        metavar="NAME",
+        help="Only this one of the configured clouds. May be given several times.",
+    )(command)
+
+
 def configure(
     config_file: Sequence[Path],
     config_dir: Sequence[Path],
@@ -61,12 +73,13 @@ def configure(
     debug: bool,
     need: Need,
     overrides: Mapping[str, Any] | None = None,
+    only: Sequence[str] = (),
 ) -> Configuration:
-    """Read the configuration for a command, and send log messages where it says."""
+    """Read the configuration for a command, of *only* these clouds, and send log messages where it says."""
     click.get_current_context().meta[DEBUG] = debug
     files = configuration_files("usance", config_file, config_dir, os.environ)
     given = dict(overrides or {}) | ({"debug": True} if debug else {})
-    configuration = read_configuration(files, given, os.environ, need=need)
+    configuration = read_configuration(files, given, os.environ, need=need, only=only)
     set_up_logging(configuration.conf, "usance", plain=True)
     return configuration
 

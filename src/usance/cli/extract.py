@@ -8,7 +8,14 @@ from pathlib import Path
 import click
 import msgspec
 
-from usance.cli.configuration import configuration_options, configure, examples, output_option, say_warnings
+from usance.cli.configuration import (
+    cloud_option,
+    configuration_options,
+    configure,
+    examples,
+    output_option,
+    say_warnings,
+)
 from usance.cli.present import Columns, as_csv, as_json, print_tables
 from usance.cli.progress import progress_on_terminal
 from usance.cli.projects import only_projects
@@ -27,6 +34,7 @@ from usance.extraction.report import RunReport
     ),
 )
 @configuration_options
+@cloud_option
 @output_option
 @click.option("--from", "begin", metavar="TIME", help="Start of the period; None: the beginning of time.")
 @click.option("--to", "end", metavar="TIME", help="End of the period. Default: now.")
@@ -44,6 +52,7 @@ def extract(
     config_file: Sequence[Path],
     config_dir: Sequence[Path],
     debug: bool,
+    clouds: Sequence[str],
     output: str,
     begin: str | None,
     end: str | None,
@@ -52,26 +61,26 @@ def extract(
     usage: bool,
     verify: bool,
 ) -> int:
-    """Observe the cloud since the last run, and deliver the accounting records.
+    """Observe the clouds since the last run, and deliver the accounting records.
 
     Times are UTC unless they name an offset. Without --from everything since the last run is
     accounted, and what is still running is reported anew. Exit status 1 if a project could not be
-    observed, a record is held back, or a message was not delivered.
+    observed, a cloud can't be entered, a record is held back, or a message was not delivered.
     """
     overrides = only_projects(projects) | {
         name: value
         for name, value in (("extract_from", begin), ("extract_to", end), ("dry_run", dry_run or None))
         if value is not None
     }
-    configuration = configure(config_file, config_dir, debug=debug, need=Need.ALL, overrides=overrides)
+    configuration = configure(
+        config_file, config_dir, debug=debug, need=Need.ALL, overrides=overrides, only=clouds
+    )
     say_warnings(configuration)
     request = msgspec.structs.replace(configuration.request, verify=verify)
     from usance.extraction.run import extract as extract_usage  # noqa: PLC0415 - help, status and mistakes do without it
 
     with progress_on_terminal() as progress:
-        report: RunReport = extract_usage(
-            configuration.settings, request, progress=progress, with_usage=usage
-        )
+        report: RunReport = extract_usage(configuration.clouds, request, progress=progress, with_usage=usage)
     show_report(report, output, dry_run=request.dry_run)
     return report.exit_status
 
@@ -85,11 +94,13 @@ def show_report(report: RunReport, output: str, *, dry_run: bool) -> None:
     else:
         if dry_run:
             print_records(report)
-        print_tables((_projects(report), _usage(report), _messengers(report), *_sentences(report)))
+        print_tables(
+            (_clouds(report), _projects(report), _usage(report), _messengers(report), *_sentences(report))
+        )
 
 
 def _projects(report: RunReport) -> Columns:
-    return Columns(
+    columns = Columns(
         "Projects",
         ("id", "name", "VO", "observations", "changed", "error"),
         tuple(
@@ -97,10 +108,31 @@ def _projects(report: RunReport) -> Columns:
             for one in report.projects
         ),
     )
+    return of_clouds(columns, report, [one.cloud_id for one in report.projects])
+
+
+def of_clouds(columns: Columns, report: RunReport, clouds: Sequence[str]) -> Columns:
+    """Put the cloud of each row before it, where a run was over several."""
+    if len(report.clouds) < 2:
+        return columns
+    rows = tuple((cloud, *row) for cloud, row in zip(clouds, columns.rows, strict=True))
+    return Columns(columns.title, ("cloud", *columns.headings), rows)
+
+
+def _clouds(report: RunReport) -> Columns:
+    shown = report.clouds if len(report.clouds) > 1 else ()
+    return Columns(
+        "Clouds",
+        ("cloud", "up to (UTC)", "requests", "error"),
+        tuple(
+            (one.cloud_id, f"{one.until:%Y-%m-%d %H:%M:%S}" if one.until else None, one.requests, one.error)
+            for one in shown
+        ),
+    )
 
 
 def _usage(report: RunReport) -> Columns:
-    return Columns(
+    columns = Columns(
         "Usage",
         ("name", "VO", "from (UTC)", "to (UTC)", "servers", "wall s", "suspended s", "vCPU s", "inferred s"),
         tuple(
@@ -118,6 +150,7 @@ def _usage(report: RunReport) -> Columns:
             for one in report.usage
         ),
     )
+    return of_clouds(columns, report, [one.cloud_id for one in report.usage])
 
 
 def _messengers(report: RunReport) -> Columns:
@@ -132,11 +165,12 @@ def _messengers(report: RunReport) -> Columns:
 
 
 def _dry_columns(report: RunReport) -> Columns:
-    return Columns(
+    columns = Columns(
         "Records",
         ("messenger", "project", "record", "problem"),
         tuple((one.messenger, one.project_id, one.key, one.problem) for one in report.dry_records),
     )
+    return of_clouds(columns, report, [one.cloud_id for one in report.dry_records])
 
 
 def _sentences(report: RunReport) -> tuple[Columns, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 import msgspec
 
-from usance.cli.configuration import configuration_options, configure, examples, output_option
+from usance.cli.configuration import cloud_option, configuration_options, configure, examples, output_option
 from usance.cli.present import Columns, show
 from usance.cloud.access import Cloud, open_cloud
 from usance.cloud.projects import Project
@@ -30,6 +30,7 @@ class ListedProject(msgspec.Struct, frozen=True):
     vo: str | None
     vo_from: str | None  # "property VO", or the mapping file
     problem: str | None  # why its servers can't be read; None: they can
+    cloud_id: str
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -37,6 +38,7 @@ class Refused(msgspec.Struct, frozen=True):
 
     wanted: str
     reason: str
+    cloud_id: str
 
 
 class Listing(msgspec.Struct, frozen=True):
@@ -56,29 +58,47 @@ class Listing(msgspec.Struct, frozen=True):
     epilog=examples("usance projects", "usance projects --project demo --output json"),
 )
 @configuration_options
+@cloud_option
 @output_option
 @click.option("--project", "names", multiple=True, help="Only this one: an id, a name, or domain/name.")
 def projects(
-    *, config_file: Sequence[Path], config_dir: Sequence[Path], debug: bool, output: str, names: Sequence[str]
+    *,
+    config_file: Sequence[Path],
+    config_dir: Sequence[Path],
+    debug: bool,
+    clouds: Sequence[str],
+    output: str,
+    names: Sequence[str],
 ) -> int:
     """List the projects that are accounted, their VO, and whether their servers can be read.
 
-    Exit status 1 if one of them has no VO or can't be read.
+    Exit status 1 if one of them has no VO or can't be read, or if one of several clouds can't be asked.
     """
     configuration = configure(
-        config_file, config_dir, debug=debug, need=Need.CLOUD, overrides=only_projects(names)
+        config_file,
+        config_dir,
+        debug=debug,
+        need=Need.CLOUD,
+        overrides=only_projects(names),
+        only=clouds,
     )
-    listing = asyncio.run(list_projects(configuration.settings))
+    listing = asyncio.run(list_all_projects(configuration.clouds))
+    several = len(configuration.clouds) > 1
     columns = Columns(
         "Projects",
-        ("id", "name", "domain", "VO", "VO from", "access"),
+        (*(("cloud",) if several else ()), "id", "name", "domain", "VO", "VO from", "access"),
         tuple(
-            (one.id, one.name, one.domain_id, one.vo or "none", one.vo_from, one.problem or "yes")
+            (
+                *((one.cloud_id,) if several else ()),
+                *(one.id, one.name, one.domain_id, one.vo or "none", one.vo_from, one.problem or "yes"),
+            )
             for one in listing.projects
         ),
     )
     refused = Columns(
-        "Not accounted", ("wanted", "reason"), tuple((one.wanted, one.reason) for one in listing.refused)
+        "Not accounted",
+        (*(("cloud",) if several else ()), "wanted", "reason"),
+        tuple((*((one.cloud_id,) if several else ()), one.wanted, one.reason) for one in listing.refused),
     )
     show(output, listing, [columns, refused])
     return listing.exit_status
@@ -89,19 +109,45 @@ def only_projects(names: Sequence[str]) -> dict[str, Any]:
     return {"projects": list(names), "caso_tag": "", "usance.domains": []} if names else {}
 
 
+async def list_all_projects(clouds: Sequence[Settings]) -> Listing:
+    """List the projects of all clouds; one of several that can't be asked is reported beside them."""
+    listings = await asyncio.gather(*(_of_cloud(one) for one in clouds))
+    return Listing(
+        tuple(project for one in listings for project in one.projects),
+        tuple(refused for one in listings for refused in one.refused),
+    )
+
+
+async def _of_cloud(settings: Settings) -> Listing:
+    try:
+        return await list_projects(settings)
+    except UsanceError as error:
+        if settings.name is None:
+            raise
+        return Listing((), (Refused("all", str(error), settings.cloud.cloud_id),))
+
+
 async def list_projects(settings: Settings) -> Listing:
     """Ask the cloud for the projects of a configuration, and try to read each one's servers."""
     async with open_cloud(settings.cloud) as cloud:
         selection = await cloud.select_projects(settings.projects)
         listed = await asyncio.gather(*(_listed(cloud, one, settings) for one in selection.projects))
-    refused = tuple(Refused(wanted, str(reason)) for wanted, reason in selection.refused)
+    refused = tuple(
+        Refused(wanted, str(reason), settings.cloud.cloud_id) for wanted, reason in selection.refused
+    )
     return Listing(tuple(listed), refused)
 
 
 async def _listed(cloud: Cloud, project: Project, settings: Settings) -> ListedProject:
     problem = await _problem(cloud, project)
     return ListedProject(
-        project.id, project.name, project.domain_id, project.vo, _vo_from(project, settings), problem
+        project.id,
+        project.name,
+        project.domain_id,
+        project.vo,
+        _vo_from(project, settings),
+        problem,
+        settings.cloud.cloud_id,
     )
 
 

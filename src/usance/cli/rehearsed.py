@@ -9,7 +9,10 @@ from usance.extraction.report import RunReport
 def print_records(report: RunReport) -> None:
     """Print the records that would go out, as their formats render them, each under its key."""
     for record in report.dry_records:
-        print(f"# {record.messenger}: {printable(record.key)} of project {printable(record.project_id)}")
+        where = f", cloud {printable(record.cloud_id)}" if len(report.clouds) > 1 else ""
+        print(
+            f"# {record.messenger}: {printable(record.key)} of project {printable(record.project_id)}{where}"
+        )
         if record.problem:
             print(f"# held back: {printable(record.problem)}")
         print("\n".join(printable(line) for line in record.text.splitlines()), end="\n\n")

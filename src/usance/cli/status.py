@@ -8,8 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 import click
+import msgspec
 
-from usance.cli.configuration import configuration_options, configure, examples, output_option
+from usance.cli.configuration import cloud_option, configuration_options, configure, examples, output_option
 from usance.cli.present import Columns, show
 from usance.config.load import Need
 from usance.ledger.engine import Store
@@ -28,17 +29,36 @@ _PROJECT = "project"  # the kind under which the ledger keeps the names of proje
     epilog=examples("usance status", "usance status --output json"),
 )
 @configuration_options
+@cloud_option
 @output_option
-def status(*, config_file: Sequence[Path], config_dir: Sequence[Path], debug: bool, output: str) -> int:
+def status(
+    *,
+    config_file: Sequence[Path],
+    config_dir: Sequence[Path],
+    debug: bool,
+    clouds: Sequence[str],
+    output: str,
+) -> int:
     """Show how far each project was observed, what is to be delivered, and what is held back.
 
-    Reads the ledger only. Exit status 1 if a project could not be observed, if messages wait or
-    were refused, or if records are held back.
+    Reads the ledger only. Messages are those of all clouds. Exit status 1 if a project could not be
+    observed, if messages wait or were refused, or if records are held back.
     """
-    configuration = configure(config_file, config_dir, debug=debug, need=Need.NOTHING)
+    configuration = configure(config_file, config_dir, debug=debug, need=Need.NOTHING, only=clouds)
     found, project_names = _read(configuration.settings.ledger_url)
+    if clouds:
+        found = _only(found, {one.cloud.cloud_id for one in configuration.clouds})
     show(output, found, _tables(found, project_names))
     return 1 if needs_attention(found) else 0
+
+
+def _only(found: Status, cloud_ids: set[str]) -> Status:
+    """Return what there is to say of some clouds."""
+    return msgspec.structs.replace(
+        found,
+        sources=tuple(one for one in found.sources if one.cloud_id in cloud_ids),
+        quarantined=tuple(one for one in found.quarantined if one.cloud_id in cloud_ids),
+    )
 
 
 def needs_attention(found: Status) -> bool:
@@ -81,7 +101,7 @@ def _tables(found: Status, project_names: dict[str, str]) -> list[Columns]:
         ),
         Columns(
             "Records held back",
-            ("project", "name", "messenger", "record", "since", "reason"),
+            ("project", "name", "cloud", "messenger", "record", "since", "reason"),
             tuple(_quarantine_row(one, project_names) for one in found.quarantined),
         ),
     ]
@@ -89,7 +109,7 @@ def _tables(found: Status, project_names: dict[str, str]) -> list[Columns]:
 
 def _source_row(one: SourceStatus, project_names: dict[str, str]) -> tuple[str | int | None, ...]:
     return (
-        one.project_id,
+        one.project_id or "all",  # what concerns a cloud as a whole
         project_names.get(one.project_id),
         one.cloud_id,
         one.source,
@@ -116,6 +136,7 @@ def _quarantine_row(one: QuarantinedRecord, project_names: dict[str, str]) -> tu
     return (
         one.project_id,
         project_names.get(one.project_id),
+        one.cloud_id,
         one.messenger,
         one.quarantine.record.key,
         _time(one.since),

@@ -22,22 +22,24 @@ _LARGEST: Final = 1 << 20  # bytes
 _SUFFIXES: Final = (".yaml", ".yml", ".json")
 
 
-def cloud_from_yaml(name: str, environ: Mapping[str, str], cwd: Path, etc: Path) -> dict[str, Any]:
+def cloud_from_yaml(
+    name: str, environ: Mapping[str, str], cwd: Path, etc: Path, *, wanted: str
+) -> dict[str, Any]:
     """Return the entry of a cloud, merged from its profile, clouds.yaml and secure.yaml.
 
-    Raises ConfigurationError if no file has it.
+    Raises ConfigurationError if no file has it; *wanted* tells there who asks for it.
     """
     places = _places(environ, cwd, etc)
     path, clouds = _first(places, "clouds", environ.get("OS_CLIENT_CONFIG_FILE"))
     if path is None:
         raise ConfigurationError(
-            f"OS_CLOUD={name}, but there is no clouds.yaml",
+            f"{wanted}, but there is no clouds.yaml",
             hint="looked in " + ", ".join(str(place) for place in places),
         )
     entry = _section(clouds, "clouds", path).get(name)
     if not isinstance(entry, dict):
         raise ConfigurationError(
-            f"OS_CLOUD={name}, but {path} has no such cloud",
+            f"{wanted}, but {path} has no such cloud",
             hint=suggestion(name, [str(one) for one in _section(clouds, "clouds", path)]),
         )
     profile = entry.get("profile") or entry.get("cloud")

@@ -10,7 +10,7 @@ import msgspec
 from keystoneauth1 import exceptions, loading
 
 from usance.config.clouds_yaml import cloud_from_yaml, settings_from_cloud
-from usance.config.options import AUTH, DEFAULT, OLD_ACCOUNT, SESSION_OPTIONS
+from usance.config.options import AUTH, DEFAULT, OLD_ACCOUNT, SESSION_OPTIONS, USANCE
 from usance.config.rawfile import suggestion
 from usance.config.reader import OptionReader
 from usance.config.settings import AuthSettings
@@ -29,21 +29,24 @@ Credentials = tuple[AuthSettings, str | None, str | None]
 def find_credentials(reader: OptionReader, warn: Callable[[str], None], cwd: Path, etc: Path) -> Credentials:
     """Return the first credentials that there are, checked as far as that goes without a cloud.
 
-    In this order: [keystone_auth] with an auth_type, [extractor] of cASO 1.x, OS_CLOUD with
-    clouds.yaml, the OS_* variables. Raises ConfigurationError if there are none, or if they are
-    incomplete. *warn* is told what was translated.
+    In this order: os_cloud with clouds.yaml, [keystone_auth] with an auth_type, [extractor] of
+    cASO 1.x, OS_CLOUD with clouds.yaml, the OS_* variables. Raises ConfigurationError if there are
+    none, or if they are incomplete. *warn* is told what was translated.
     """
     environ = reader.environ
     region: str | None = None
     interface: str | None = None
-    if _section_is_meant(reader):
+    named = reader.text("os_cloud", USANCE)
+    if named:
+        place = reader.place("os_cloud", USANCE)
+        auth, region, interface = _from_yaml(named, f"{place} = {named}", environ, cwd, etc)
+    elif _section_is_meant(reader):
         auth = _from_section(reader)
     elif reader.is_written("endpoint", OLD_ACCOUNT):
         auth = _from_extractor(reader, warn)
     elif environ.get("OS_CLOUD"):
-        entry = cloud_from_yaml(environ["OS_CLOUD"], environ, cwd, etc)
-        auth = settings_from_cloud(entry, str(entry["origin"]))
-        region, interface = _word(entry.get("region_name")), _word(entry.get("interface"))
+        name = environ["OS_CLOUD"]
+        auth, region, interface = _from_yaml(name, f"OS_CLOUD={name}", environ, cwd, etc)
         region = environ.get("OS_REGION_NAME") or region
     elif environ.get("OS_AUTH_URL"):
         auth = _from_variables(environ)
@@ -58,13 +61,20 @@ def find_credentials(reader: OptionReader, warn: Callable[[str], None], cwd: Pat
     return _checked(auth), region, _interface(interface)
 
 
+def _from_yaml(name: str, wanted: str, environ: Mapping[str, str], cwd: Path, etc: Path) -> Credentials:
+    entry = cloud_from_yaml(name, environ, cwd, etc, wanted=wanted)
+    auth = settings_from_cloud(entry, str(entry["origin"]))
+    return auth, _word(entry.get("region_name")), _word(entry.get("interface"))
+
+
 def _section_is_meant(reader: OptionReader) -> bool:
-    if reader.is_written("auth_type", AUTH) or reader.is_written("auth_section", AUTH):
+    if reader.text("auth_type", AUTH) or reader.text("auth_section", AUTH):
         return True
-    if reader.raw.find(AUTH, "auth_url"):
+    url = reader.raw.find(AUTH, "auth_url")
+    if url or reader.is_given("auth_url", AUTH):
+        place = f"{reader.raw.sections[AUTH]}: [{AUTH}]" if url else "the section of the cloud"
         raise ConfigurationError(
-            f"{reader.raw.sections[AUTH]}: [{AUTH}] has an auth_url but no auth_type",
-            hint="add auth_type = v3password",
+            f"{place} has an auth_url but no auth_type", hint="add auth_type = v3password"
         )
     return False
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
 from keystoneauth1 import loading
 
-from usance.config.options import ACCEPTED, AUTH, DEFAULT, OLD_ACCOUNT
+from usance.config.clouds import PREFIX, known_of_cloud
+from usance.config.options import ACCEPTED, AUTH, DEFAULT, OLD_ACCOUNT, USANCE
 from usance.config.rawfile import Assignment, RawFiles, elsewhere, suggestion
 from usance.config.reader import OptionReader
 
@@ -46,13 +47,15 @@ class Known(msgspec.Struct, frozen=True):
     remark: str | None = None  # why it has no effect
 
 
-def find_oddities(raw: RawFiles, reader: OptionReader) -> Iterator[Finding]:
+def find_oddities(raw: RawFiles, readers: Sequence[OptionReader]) -> Iterator[Finding]:
     """Yield what to say of the files, in the order of their lines, each thing once.
+
+    The first reader is that of the whole configuration; others are those of its clouds.
 
     After so many unknown names the file is something else, and no more of them are told.
     """
     unknown = 0
-    for finding in _oddities(raw, known_options(reader)):
+    for finding in _oddities(raw, known_options(readers)):
         unknown += finding.level is Level.UNKNOWN
         if unknown > _ENOUGH:
             yield Finding(Level.UNKNOWN, f"there are more than {_ENOUGH} names that mean nothing")
@@ -80,15 +83,25 @@ def _oddities(raw: RawFiles, known: dict[str, dict[str, Known]]) -> Iterator[Fin
             yield finding
 
 
-def known_options(reader: OptionReader) -> dict[str, dict[str, Known]]:
+def known_options(readers: Sequence[OptionReader]) -> dict[str, dict[str, Known]]:
     """Return every name that may stand in a file, by section: today's, older, and accepted ones."""
     known: dict[str, dict[str, Known]] = {}
-    for section, name, meaning in (*_registered(reader), *_accepted()):
-        names = known.setdefault(section, {})
-        for spelling in (name, name.replace("_", "-")):
-            names.setdefault(spelling, meaning)
+    registered = (found for reader in readers for found in _registered(reader))
+    for section, name, meaning in (*registered, *_accepted()):
+        _know(known, section, name, meaning)
     known.pop(OLD_ACCOUNT, None)
+    groups = {group: list(names) for group, names in known.items()}
+    account = [option.dest for reader in readers for option in reader.options(AUTH).values()]
+    for name in readers[0].words("clouds", USANCE):
+        for option in known_of_cloud([*groups[AUTH], *account], groups):
+            _know(known, PREFIX + name, option, Known(PREFIX + name, option.replace("-", "_")))
     return known
+
+
+def _know(known: dict[str, dict[str, Known]], section: str, name: str, meaning: Known) -> None:
+    names = known.setdefault(section, {})
+    for spelling in (name, name.replace("_", "-")):
+        names.setdefault(spelling, meaning)
 
 
 def _registered(reader: OptionReader) -> Iterator[tuple[str, str, Known]]:

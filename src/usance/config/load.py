@@ -10,19 +10,23 @@ from typing import Any, Final
 
 from oslo_config import cfg
 
-from usance.config.credentials import NOTHING, find_credentials
+from usance.config.clouds import chosen_clouds, cloud_names, cloud_reader, told_apart
+from usance.config.credentials import NOTHING, Credentials, find_credentials
 from usance.config.findings import Finding, Level, find_oddities
 from usance.config.instants import read_beginning, read_instant
 from usance.config.options import (
     AUTH,
+    DEFAULT,
     FILE_OPTIONS,
     MESSENGER_OPTIONS,
+    PUBLISH_OPTIONS,
     RECORD_TYPES,
     SSM_OPTIONS,
     USANCE,
     VM_STATES,
 )
-from usance.config.plugins import MESSENGERS, SOURCES, check_plugin, translate
+from usance.config.plugins import MESSENGERS, SOURCES, SUCCESSORS, check_plugin, translate
+from usance.config.publishing import publish_settings
 from usance.config.rawfile import RawFiles, suggestion
 from usance.config.reader import OptionReader
 from usance.config.settings import (
@@ -31,7 +35,9 @@ from usance.config.settings import (
     ExtractRequest,
     FlavorKeys,
     MessengerSettings,
+    NeutronSettings,
     ProjectSettings,
+    PublishSettings,
     RecordSettings,
     Settings,
 )
@@ -43,8 +49,12 @@ LOG = logging.getLogger(__name__)
 _ETC: Final = Path("/etc")
 _ENGINES: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg",
                    "postgresql+psycopg": "postgresql+psycopg"}  # fmt: skip
-_SECTION_OF: Final = {"ssm": "ssm", "ssmv2": "ssm", "ssmv4": "ssm"}
-_OPTIONS_OF: Final[dict[str, list[cfg.Opt]]] = {"ssm": SSM_OPTIONS, "messenger_file": FILE_OPTIONS}
+_SECTION_OF: Final = {"ssm": "ssm", "ssmv2": "ssm", "ssmv4": "ssm", "ams": "publish", "stomp": "publish"}
+_OPTIONS_OF: Final[dict[str, list[cfg.Opt]]] = {
+    "ssm": SSM_OPTIONS,
+    "messenger_file": FILE_OPTIONS,
+    "publish": PUBLISH_OPTIONS,
+}
 
 
 class Need(enum.Flag):
@@ -59,18 +69,21 @@ class Need(enum.Flag):
 class Configuration:
     """The configuration of one run: its values, and what there is to say about it.
 
-    `conf` is for logging alone: nothing else reads it.
+    `clouds` are the settings for each cloud, one at least. They differ in what is said of a cloud;
+    ledger, spool, lock and messengers are the same in all of them, and may be read from `settings`,
+    the first. `conf` is for logging alone: nothing else reads it.
     """
 
     def __init__(
         self,
-        settings: Settings,
+        clouds: Sequence[Settings],
         request: ExtractRequest,
         findings: Sequence[Finding],
         files: Sequence[Path],
         conf: cfg.ConfigOpts,
     ) -> None:
-        self.settings = settings
+        self.clouds = tuple(clouds)
+        self.settings = self.clouds[0]
         self.request = request
         self.findings = tuple(findings)
         self.files = tuple(files)
@@ -82,45 +95,6 @@ class Configuration:
         return tuple(one for one in self.findings if one.level is not Level.NOTE)
 
 
-def find_files(program: str, environ: Mapping[str, str], etc: Path = _ETC) -> list[Path]:
-    """Return the configuration files of a program, where none is named.
-
-    For "caso" they are where oslo.config finds caso.conf: the first of ~/.caso/, ~/, /etc/caso/
-    and /etc/, and the files of the first caso.conf.d there. "usance" looks for its own in
-    ~/.config/usance/ and /etc/usance/ first.
-    """
-    home = [Path(environ["HOME"])] if environ.get("HOME") else []
-    caso = [*(place for one in home for place in (one / ".caso", one)), etc / "caso", etc]
-    if program == "usance":
-        config = environ.get("XDG_CONFIG_HOME")
-        own = [Path(config)] if config else [one / ".config" for one in home]
-        found = _first("usance.conf", [*(place / "usance" for place in own), etc / "usance"])
-        if found:
-            return found
-    return _first("caso.conf", caso)
-
-
-def _first(name: str, places: Sequence[Path]) -> list[Path]:
-    file = next((place / name for place in places if (place / name).exists()), None)
-    directory = next((place / f"{name}.d" for place in places if (place / f"{name}.d").is_dir()), None)
-    return [*([file] if file else []), *(files_of(directory) if directory else [])]
-
-
-def files_of(directory: Path) -> list[Path]:
-    """Return the configuration files of a directory, in the order in which they count."""
-    if not directory.is_dir():
-        raise ConfigurationError(f"{directory} is not a directory", hint="check --config-dir")
-    return sorted(directory.glob("*.conf"))
-
-
-def configuration_files(
-    program: str, files: Sequence[Path], directories: Sequence[Path], environ: Mapping[str, str]
-) -> list[Path]:
-    """Return the files to read: those named, else those found, and those of the directories."""
-    named = list(files) or find_files(program, environ)
-    return [*named, *(file for directory in directories for file in files_of(directory))]
-
-
 def load_settings(
     files: Sequence[Path],
     overrides: Mapping[str, Any],
@@ -128,14 +102,26 @@ def load_settings(
     *,
     need: Need = Need.ALL,
 ) -> Settings:
-    """Return the settings of a run, and log what is odd about the files.
+    """Return the settings of a run over one cloud, or of the first of several; see `load_all`."""
+    return load_all(files, overrides, environ, need=need)[0]
+
+
+def load_all(
+    files: Sequence[Path],
+    overrides: Mapping[str, Any],
+    environ: Mapping[str, str],
+    *,
+    need: Need = Need.ALL,
+    only: Sequence[str] = (),
+) -> tuple[Settings, ...]:
+    """Return the settings of each cloud, and log what is odd about the files.
 
     See `read_configuration` for the arguments.
     """
-    configuration = read_configuration(files, overrides, environ, need=need)
+    configuration = read_configuration(files, overrides, environ, need=need, only=only)
     for finding in configuration.warnings:
         LOG.warning("%s", finding)
-    return configuration.settings
+    return configuration.clouds
 
 
 def read_configuration(
@@ -144,13 +130,14 @@ def read_configuration(
     environ: Mapping[str, str],
     *,
     need: Need = Need.ALL,
+    only: Sequence[str] = (),
     cwd: Path | None = None,
     etc: Path = _ETC,
 ) -> Configuration:
     """Read the configuration: *overrides* before *environ* before *files*, later files first.
 
     *overrides* are by "option" (of [DEFAULT]) or "group.option", as text or as what the option
-    holds. What *need* does not name may be missing.
+    holds. What *need* does not name may be missing. *only* are the clouds that are wanted, if not all.
 
     Raises ConfigurationError, which names file, section and option, for what can't be used; its
     notes name what is unknown in the files.
@@ -158,41 +145,75 @@ def read_configuration(
     raw = RawFiles(files)
     reader = OptionReader(raw, overrides, environ)
     try:
-        return _configuration(reader, need, cwd or Path.cwd(), etc)
+        return _configuration(reader, need, only, cwd or Path.cwd(), etc)
     except ConfigurationError as error:
         # What is missing is often there under a misspelt name.
-        for finding in find_oddities(raw, reader):
+        for finding in find_oddities(raw, [reader]):
             if finding.level is Level.UNKNOWN:
                 error.add_note(finding.message)
         raise
 
 
-def _configuration(reader: OptionReader, need: Need, cwd: Path, etc: Path) -> Configuration:
+def _configuration(
+    base: OptionReader, need: Need, only: Sequence[str], cwd: Path, etc: Path
+) -> Configuration:
     found: list[Finding] = []
 
     def warn(message: str) -> None:
-        found.append(Finding(Level.WARNING, message))
+        finding = Finding(Level.WARNING, message)
+        if finding not in found:  # each cloud says it of what all of them share
+            found.append(finding)
 
-    auth, region, interface = NOTHING, None, None
-    if Need.CLOUD in need:
-        auth, region, interface = find_credentials(reader, warn, cwd, etc)
+    messengers = _messengers(base, warn) if Need.RECORDS in need else ()
+    names = cloud_names(base)
+    readers = {name: cloud_reader(base, name) for name in names}
+
+    def who(reader: OptionReader) -> Credentials:
+        return find_credentials(reader, warn, cwd, etc) if Need.CLOUD in need else (NOTHING, None, None)
+
+    clouds = {
+        name: _settings(reader, messengers, need, who(reader), warn)
+        for name, reader in (readers or {"": base}).items()
+    }
+    if names:
+        clouds = told_apart(clouds, readers, base)
+    else:
+        clouds = {one.cloud.cloud_id: one for one in clouds.values()}
+    chosen = [clouds[name] for name in chosen_clouds(list(clouds), only)]
+    request = _request(base) if Need.RECORDS in need else ExtractRequest()
+    findings = [*find_oddities(base.raw, [base, *readers.values()]), *found]
+    return Configuration(chosen, request, findings, base.raw.paths, base.conf)
+
+
+def _settings(
+    reader: OptionReader,
+    messengers: tuple[MessengerSettings, ...],
+    need: Need,
+    credentials: Credentials,
+    warn: Any,
+) -> Settings:
+    """Return the settings of one cloud, as its reader sees them."""
+    auth, region, interface = credentials
     spool_dir = _path(reader, "spooldir")
     region = reader.text("region_name") or region
-    settings = Settings(
+    return Settings(
         cloud=_cloud(reader, auth, region, interface),
         projects=_projects(reader),
         records=_records(reader, need),
-        messengers=_messengers(reader, warn) if Need.RECORDS in need else (),
+        messengers=messengers,
         spool_dir=spool_dir,
         ledger_url=_ledger_url(reader, spool_dir),
         lock_dir=_lock_dir(reader, spool_dir),
         lock_timeout_s=reader.value("lock_timeout", USANCE),
-        extractors=_extractors(reader) if Need.RECORDS in need else ("nova",),
+        extractors=_extractors(reader, warn) if Need.RECORDS in need else ("nova",),
         flavor_keys=_flavor_keys(reader),
+        publish=_publish(reader),
+        neutron=_neutron(reader),
+        caso_spool_dir=(
+            _path(reader, "caso_spooldir", USANCE) if reader.text("caso_spooldir", USANCE) else spool_dir
+        ),
+        caso_spool_is_written=reader.text("caso_spooldir", USANCE) is not None,
     )
-    request = _request(reader) if Need.RECORDS in need else ExtractRequest()
-    findings = [*find_oddities(reader.raw, reader), *found]
-    return Configuration(settings, request, findings, reader.raw.paths, reader.conf)
 
 
 def _cloud(
@@ -296,6 +317,14 @@ def _messenger(reader: OptionReader, name: str, warn: Any) -> MessengerSettings:
     return MessengerSettings(name, options, _record_types(reader, own, warn))
 
 
+def _publish(reader: OptionReader) -> PublishSettings:
+    values = {name: reader.value(name, "publish") for name in reader.options("publish")}
+    ssm = _messenger(reader, "ssm", lambda _message: None).options
+    return publish_settings(
+        {name: str(value) for name, value in values.items() if value is not None}, "[publish]", ssm
+    )
+
+
 def _record_types(reader: OptionReader, group: str, warn: Any) -> frozenset[str]:
     words = reader.words("record_types", group)
     place = reader.place("record_types", group)
@@ -311,14 +340,31 @@ def _record_types(reader: OptionReader, group: str, warn: Any) -> frozenset[str]
     return known
 
 
-def _extractors(reader: OptionReader) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(translate(word) for word in reader.words("extractor")))
+def _extractors(reader: OptionReader, warn: Any) -> tuple[str, ...]:
     place = reader.place("extractor")
+    names = tuple(dict.fromkeys(_extractor(word, place, warn) for word in reader.words("extractor")))
     if not names:
         raise ConfigurationError(f"{place} is empty", hint="write extractor = nova")
     for name in names:
         check_plugin(SOURCES, name, place)
     return names
+
+
+def _neutron(reader: OptionReader) -> NeutronSettings:
+    return NeutronSettings(
+        public_networks=reader.words("public_networks", "neutron"),
+        router_gateways=reader.value("router_gateways", "neutron"),
+        default_user=reader.text("default_user", "neutron"),
+    )
+
+
+def _extractor(word: str, place: str, warn: Any) -> str:
+    name = translate(word)
+    if name not in SUCCESSORS:
+        return name
+    successor, reason = SUCCESSORS[name]
+    warn(f"{place}: {reason}: write extractor = {successor}")
+    return successor
 
 
 def _flavor_keys(reader: OptionReader) -> FlavorKeys:
@@ -350,12 +396,12 @@ def _alias(word: str, reader: OptionReader) -> tuple[str, AcceleratorAlias | Non
     return name, AcceleratorAlias(accelerator_type(kind), " ".join(part for part in words if part) or None)
 
 
-def _path(reader: OptionReader, name: str) -> Path:
-    text = reader.text(name)
+def _path(reader: OptionReader, name: str, group: str = DEFAULT) -> Path:
+    text = reader.text(name, group)
     if text is None:
-        raise ConfigurationError(f"{reader.place(name)} is empty")
+        raise ConfigurationError(f"{reader.place(name, group)} is empty")
     if "\0" in text:
-        raise ConfigurationError(f"{reader.place(name)} can't be a path")
+        raise ConfigurationError(f"{reader.place(name, group)} can't be a path")
     return Path(text).expanduser().absolute()
 
 

@@ -137,6 +137,23 @@ ACCELERATOR_OPTIONS.append(
     )
 )
 
+NEUTRON_OPTIONS: Final[list[cfg.Opt]] = [
+    cfg.ListOpt(
+        "public_networks",
+        default=[],
+        help="Networks (id or name) whose addresses count as public, beside the external ones that the "
+        "account sees.",
+    ),
+    cfg.BoolOpt(
+        "router_gateways", default=False, help="Whether the addresses of router gateways count, too."
+    ),
+    cfg.StrOpt(
+        "default_user",
+        help="Id of the user to whom addresses are counted that lead to no server. Not set: their records "
+        "are held back, since the receiver demands a user.",
+    ),
+]
+
 SSM_OPTIONS: Final[list[cfg.Opt]] = [
     cfg.StrOpt(
         "output_path",
@@ -155,23 +172,6 @@ SSM_OPTIONS: Final[list[cfg.Opt]] = [
     ),
 ]
 
-FILE_OPTIONS: Final[list[cfg.Opt]] = [
-    cfg.StrOpt(
-        "path",
-        default="$spooldir/records.jsonl",
-        help="File that the records are appended to, as JSON lines.",
-    ),
-    cfg.IntOpt("max_size", default=1000, min=1, max=100_000, help="Records in one message, at most."),
-]
-
-MESSENGER_OPTIONS: Final[list[cfg.Opt]] = [
-    cfg.ListOpt(
-        "record_types",
-        default=[],
-        help="Record types to give to this messenger: " + ", ".join(RECORD_TYPES) + ". Empty for all.",
-    ),
-]
-"""Options of every [messenger_<name>]."""
 PUBLISH_OPTIONS: Final[list[cfg.Opt]] = [
     cfg.StrOpt(
         "protocol",
@@ -264,6 +264,23 @@ PUBLISH_OPTIONS: Final[list[cfg.Opt]] = [
     ),
 ]
 
+FILE_OPTIONS: Final[list[cfg.Opt]] = [
+    cfg.StrOpt(
+        "path",
+        default="$spooldir/records.jsonl",
+        help="File that the records are appended to, as JSON lines.",
+    ),
+    cfg.IntOpt("max_size", default=1000, min=1, max=100_000, help="Records in one message, at most."),
+]
+
+MESSENGER_OPTIONS: Final[list[cfg.Opt]] = [
+    cfg.ListOpt(
+        "record_types",
+        default=[],
+        help="Record types to give to this messenger: " + ", ".join(RECORD_TYPES) + ". Empty for all.",
+    ),
+]
+"""Options of every [messenger_<name>]."""
 
 USANCE_OPTIONS: Final[list[cfg.Opt]] = [
     cfg.StrOpt(
@@ -277,6 +294,18 @@ USANCE_OPTIONS: Final[list[cfg.Opt]] = [
         sample_default="default",
         help="Stable name of this cloud in the ledger. Not set: region_name, else 'default'. "
         "Two clouds in one ledger need two names.",
+    ),
+    cfg.ListOpt(
+        "clouds",
+        default=[],
+        help="Names of the clouds or regions to account in one run. What is different in each stands in "
+        "a section [cloud_<name>]. Empty: there is one, and it needs no section.",
+    ),
+    cfg.StrOpt("os_cloud", help="Take the credentials from this cloud of clouds.yaml, not [keystone_auth]."),
+    cfg.StrOpt(
+        "caso_spooldir",
+        help="Directory in which cASO left its lastrun files for this cloud. Not set: spooldir; of several "
+        "clouds only for that of [DEFAULT] region_name, else for the first.",
     ),
     cfg.ListOpt("domains", default=[], help="Account all projects of these domains (id or name)."),
     cfg.ListOpt(
@@ -335,11 +364,28 @@ OWN_GROUPS: Final[dict[str, list[cfg.Opt]]] = {
     USANCE: USANCE_OPTIONS,
     "benchmark": BENCHMARK_OPTIONS,
     "accelerator": ACCELERATOR_OPTIONS,
+    "neutron": NEUTRON_OPTIONS,
     "ssm": SSM_OPTIONS,
+    "publish": PUBLISH_OPTIONS,
     "messenger_file": [*FILE_OPTIONS, *MESSENGER_OPTIONS],
     "messenger_ssm": MESSENGER_OPTIONS,
 }
 """The options that have an effect, by group, as the sample shows them."""
+
+OF_A_CLOUD: Final[dict[str, tuple[str, ...]]] = {
+    DEFAULT: (
+        "region_name", "site_name", "service_name", "projects", "caso_tag", "vo_property", "mapping_file",
+        "extractor",
+    ),
+    USANCE: (
+        "cloud_id", "os_cloud", "caso_spooldir", "domains", "suspended_states", "interface", "concurrency",
+        "timeout", "retries", "page_limit", "margin", "full_look_every",
+    ),
+}  # fmt: skip
+"""What the section of a cloud may say, beside the options of [keystone_auth], and where it belongs."""
+
+GROUPS_OF_A_CLOUD: Final = ("benchmark", "accelerator", "neutron")
+"""Groups whose options the section of a cloud may say, as `group.option`."""
 
 OLD_LOG_OPTIONS: Final[list[cfg.Opt]] = [
     cfg.BoolOpt("watch-log-file", default=False, help="It has no effect any more: oslo.log 8 dropped it."),
@@ -366,7 +412,6 @@ ACCEPTED: Final[dict[str, dict[str, str]]] = {
     ),
     AUTH: {
         "collect_timing": "it has no effect",
-    "publish": PUBLISH_OPTIONS,
         "split_loggers": "it has no effect; use [DEFAULT] default_log_levels",
         "tls_ciphers": "it has no effect; the system's OpenSSL configuration decides",
         "tls_min_version": "it has no effect; the system's OpenSSL configuration decides",

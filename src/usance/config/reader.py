@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+import msgspec
 from oslo_config import cfg
 from oslo_log import log
 
@@ -28,16 +29,37 @@ from usance.model.errors import ConfigurationError
 _SHOWN: Final = 80  # characters of what the operator wrote
 
 
+class Given(msgspec.Struct, frozen=True):
+    """What the section of a cloud says of an option."""
+
+    value: str | None  # may be a secret; None: what stands elsewhere doesn't count here
+    origin: str
+
+    def __repr__(self) -> str:
+        """Say where it comes from, never what it is."""
+        return f"Given({self.origin})"
+
+
 class OptionReader:
     """The options of a run: the command line before the environment before the files.
 
     *overrides* are what the command line says, by "option" (of [DEFAULT]) or "group.option".
     The environment says `OS_<GROUP>__<OPTION>`, as for all programs that use oslo.config.
+    *given* are, by group and name, what the section of a cloud says; it comes before all but
+    the command line.
     """
 
-    def __init__(self, raw: RawFiles, overrides: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        raw: RawFiles,
+        overrides: Mapping[str, Any],
+        environ: Mapping[str, str],
+        given: Mapping[tuple[str, str], Given] | None = None,
+    ) -> None:
         self.raw = raw
+        self.overrides = overrides
         self.environ = environ
+        self._given = given or {}
         self.conf = cfg.ConfigOpts()
         self._origin: dict[tuple[str, str], str] = {}
         self._options: dict[str, dict[str, cfg.Opt]] = {}
@@ -51,7 +73,6 @@ class OptionReader:
         for section in raw.sections:
             if section.startswith("messenger_"):
                 self.register(section, MESSENGER_OPTIONS)
-        self._overrides = overrides
         with quiet_oslo():
             self._load()
 
@@ -77,8 +98,8 @@ class OptionReader:
             raise ConfigurationError(f"the configuration can't be read: {type(error).__name__}") from error
         for group, options in list(self._options.items()):
             for option in options.values():
-                self._apply_environment(group, option)
-        for key, value in self._overrides.items():
+                self._apply(group, option)
+        for key, value in self.overrides.items():
             group, _, name = key.rpartition(".")
             self._override(group or DEFAULT, name, value, f"{name} on the command line")
 
@@ -95,13 +116,22 @@ class OptionReader:
         self.register(group, options)
         for option in options:
             if option.dest not in before:
-                self._apply_environment(group, option)
+                self._apply(group, option)
 
-    def _apply_environment(self, group: str, option: cfg.Opt) -> None:
+    def _apply(self, group: str, option: cfg.Opt) -> None:
+        """Let the environment, and then the section of a cloud, have their say on an option."""
         variable = f"OS_{group.upper()}__{option.dest.upper()}"
         text = self.environ.get(variable)
         if text is not None:
             self._override(group, option.dest, text, f"the environment variable {variable}")
+        given = self._given.get((group, option.dest))
+        if given is not None:
+            self._override(group, option.dest, given.value, given.origin)
+
+    def is_given(self, name: str, group: str) -> bool:
+        """Say whether the section of a cloud says something of an option."""
+        given = self._given.get((group, name))
+        return given is not None and given.value is not None
 
     def _override(self, group: str, name: str, value: Any, origin: str) -> None:
         self._origin[group, name] = origin

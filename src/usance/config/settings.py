@@ -66,6 +66,14 @@ class FlavorKeys(msgspec.Struct, frozen=True):
     aliases: dict[str, AcceleratorAlias | None] = {}
 
 
+class NeutronSettings(msgspec.Struct, frozen=True):
+    """Which addresses count as public, and whose they are where nothing tells."""
+
+    public_networks: tuple[str, ...] = ()  # ids or names, beside the external networks
+    router_gateways: bool = False  # whether the addresses of router gateways count
+    default_user: str | None = None  # id; of addresses that lead to no server
+
+
 class RecordSettings(msgspec.Struct, frozen=True):
     """What records say of the site, and how they count."""
 
@@ -86,14 +94,6 @@ class MessengerSettings(msgspec.Struct, frozen=True):
         return f"MessengerSettings({self.name!r}, options {sorted(self.options)})"
 
 
-class Settings(msgspec.Struct, frozen=True):
-    """Everything that a run needs to know."""
-
-    cloud: CloudSettings
-    projects: ProjectSettings
-    records: RecordSettings
-    messengers: tuple[MessengerSettings, ...]
-    spool_dir: Path
 class QueueSettings(msgspec.Struct, frozen=True):
     """One queue of messages on disk, and where they are to go."""
 
@@ -137,11 +137,26 @@ class PublishSettings(msgspec.Struct, frozen=True):
         return f"PublishSettings({self.protocol}, {', '.join(self.hosts)})"
 
 
+class Settings(msgspec.Struct, frozen=True):
+    """Everything that a run needs to know."""
+
+    cloud: CloudSettings
+    projects: ProjectSettings
+    records: RecordSettings
+    messengers: tuple[MessengerSettings, ...]
+    spool_dir: Path
     ledger_url: str  # sqlite:///... in the spool directory unless configured
     lock_dir: Path
     lock_timeout_s: int = 0  # how long to wait for another run to end
     extractors: tuple[str, ...] = ("nova",)
     flavor_keys: FlavorKeys = FlavorKeys()
+    publish: PublishSettings = PublishSettings()
+    neutron: NeutronSettings = NeutronSettings()
+    name: str | None = None  # of the cloud, where the configuration has several
+    # Where cASO left its lastrun files for this cloud; None: nowhere.
+    caso_spool_dir: Path | None = None
+    # Whether that was written: then the files are this cloud's, whoever else took them.
+    caso_spool_is_written: bool = False
 
     def __repr__(self) -> str:
         """Show everything but the password that the ledger's URL may hold."""
@@ -150,13 +165,6 @@ class PublishSettings(msgspec.Struct, frozen=True):
             ", ".join(f"{name}={value!r}" for name, value in fields) + ")"
         )
 
-    publish: PublishSettings = PublishSettings()
-    neutron: NeutronSettings = NeutronSettings()
-    name: str | None = None  # of the cloud, where the configuration has several
-    # Where cASO left its lastrun files for this cloud; None: nowhere.
-    caso_spool_dir: Path | None = None
-    # Whether that was written: then the files are this cloud's, whoever else took them.
-    caso_spool_is_written: bool = False
 
 def without_password(url: str) -> str:
     """Return a URL without the password in its authority and without its query, which may hold one, too."""

@@ -21,14 +21,25 @@ USER = "user"
 PROJECT = "project"
 FQAN = "fqan"  # what a project's usage is reported under, by project id
 IMAGE_URI = "image-uri"  # the marketplace's URI of an image, or else its id
+
 UNNAMED = ""  # the name of what was mentioned and not looked up yet
+
+
+def of_cloud(kind: str, cloud_id: str) -> str:
+    """Return the kind under which the ledger keeps the names of things that one cloud knows.
+
+    Another cloud has other users and images, and must not be asked for these, nor say that they
+    have no name. A project of two regions may be reported under a VO of its own in each.
+    """
+    return f"{kind}@{cloud_id}"
 
 
 class Mentions:
     """Notes the users and images that observations speak of, before these are kept."""
 
-    def __init__(self, run: LedgerThread) -> None:
+    def __init__(self, run: LedgerThread, cloud_id: str) -> None:
         self._run = run
+        self._cloud_id = cloud_id
         self._noted: dict[str, set[str]] = {USER: set(), IMAGE_URI: set()}
         self.images: dict[str, set[str]] = {}  # by project id: private images are seen from there only
 
@@ -42,29 +53,40 @@ class Mentions:
             if isinstance(image, str) and image:
                 found[IMAGE_URI].add(image)
                 self.images.setdefault(project_id, set()).add(image)
+        await self._note(found)
+
+    async def note_user(self, user_id: str) -> None:
+        """Note a user whom the configuration names."""
+        await self._note({USER: {user_id}})
+
+    async def _note(self, found: dict[str, set[str]]) -> None:
         for kind, ids in found.items():
             fresh = sorted(ids - self._noted[kind])
             if fresh:
                 self._noted[kind].update(fresh)
-                known = await self._run(self._run.ledger.names, kind, fresh)
+                named = of_cloud(kind, self._cloud_id)
+                known = await self._run(self._run.ledger.names, named, fresh)
                 new = {one: UNNAMED for one in fresh if one not in known}
                 # As of the beginning of time, so that any name is newer.
-                await self._run(self._run.ledger.remember_names, kind, new, at=EPOCH)
+                await self._run(self._run.ledger.remember_names, named, new, at=EPOCH)
 
 
-async def remember_projects(run: LedgerThread, projects: Collection[Project], at: datetime) -> None:
+async def remember_projects(
+    run: LedgerThread, cloud: Cloud, projects: Collection[Project], at: datetime
+) -> None:
     """Keep the names of the projects, and what they are reported under."""
     named = {project.id: project.name for project in projects}
     mapped = {project.id: project.vo for project in projects if project.vo is not None}
     await run(run.ledger.remember_names, PROJECT, named, at=at)
-    await run(run.ledger.remember_names, FQAN, mapped, at=at)
+    await run(run.ledger.remember_names, of_cloud(FQAN, cloud.cloud_id), mapped, at=at)
 
 
 async def remember_users(run: LedgerThread, cloud: Cloud, at: datetime) -> None:
     """Look up the users that have no name yet; who stays without one is asked for again in the next run."""
-    unnamed = await run(run.ledger.unnamed, USER)
+    kind = of_cloud(USER, cloud.cloud_id)
+    unnamed = await run(run.ledger.unnamed, kind)
     if unnamed:
-        await run(run.ledger.remember_names, USER, await cloud.user_names(unnamed), at=at)
+        await run(run.ledger.remember_names, kind, await cloud.user_names(unnamed), at=at)
 
 
 async def remember_images(
@@ -74,7 +96,8 @@ async def remember_images(
 
     Without Glance, records carry the id of the image: that is no reason to hold them back.
     """
-    wanted = sorted(set(await run(run.ledger.unnamed, IMAGE_URI)).intersection(images))
+    kind = of_cloud(IMAGE_URI, cloud.cloud_id)
+    wanted = sorted(set(await run(run.ledger.unnamed, kind)).intersection(images))
     if not wanted:
         return []
     try:
@@ -83,7 +106,7 @@ async def remember_images(
         return [f"project {project.name}: image properties can't be read: {error}"]
     # What has no URI keeps its id for a name.
     named = {one: found.get(one, one) for one in wanted}
-    await run(run.ledger.remember_names, IMAGE_URI, named, at=at)
+    await run(run.ledger.remember_names, kind, named, at=at)
     return []
 
 
@@ -94,7 +117,8 @@ async def remember_orphans(
 
     To be called before anything is noted. Returns what went wrong.
     """
-    orphans = set(await run(run.ledger.unnamed, IMAGE_URI))
+    kind = of_cloud(IMAGE_URI, cloud.cloud_id)
+    orphans = set(await run(run.ledger.unnamed, kind))
     problems: list[str] = []
     for project in projects:
         if not orphans:
@@ -104,8 +128,8 @@ async def remember_orphans(
         except CloudError as error:
             problems.append(f"project {project.name}: image properties can't be read: {error}")
             continue
-        await run(run.ledger.remember_names, IMAGE_URI, found, at=at)
+        await run(run.ledger.remember_names, kind, found, at=at)
         orphans -= found.keys()
     if orphans and not problems:
-        await run(run.ledger.remember_names, IMAGE_URI, {one: one for one in orphans}, at=at)
+        await run(run.ledger.remember_names, kind, {one: one for one in orphans}, at=at)
     return problems

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import msgspec
 
@@ -87,10 +86,20 @@ def start_of(
 
 
 def _baseline(ledger: Ledger, project: Project, cloud_id: str, settings: Settings) -> datetime | None:
-    baseline = ledger.baseline(project.id, cloud_id)
-    if baseline is None:
+    baselines = ledger.baselines(project.id)
+    baseline = baselines.get(cloud_id)
+    if baseline is None and settings.caso_spool_dir is not None:
         names = _names_in_configuration(project, settings)
-        baseline = read_lastrun(Path(settings.spool_dir), project.id, names)
+        baseline = read_lastrun(settings.caso_spool_dir, project.id, names)
+        if baseline is not None and baselines and not settings.caso_spool_is_written:
+            # cASO kept its files by project and knew one region: they are of the one that came first.
+            LOG.warning(
+                "project %s (%s): cASO's lastrun file is taken for cloud %s; here everything is reported",
+                project.id,
+                project.name,
+                ", ".join(sorted(baselines)),
+            )
+            return None
         if baseline is not None:
             ledger.set_baseline(project.id, cloud_id, baseline)
             LOG.info(

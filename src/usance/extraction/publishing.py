@@ -7,7 +7,7 @@ from datetime import datetime
 
 from usance.cloud.projects import Project
 from usance.config.settings import ExtractRequest, Settings
-from usance.extraction.naming import IMAGE_URI, USER
+from usance.extraction.naming import IMAGE_URI, USER, of_cloud
 from usance.extraction.report import DryRecord, MessengerResult
 from usance.ledger.ledger import Ledger
 from usance.messengers.makers import made_of
@@ -62,8 +62,8 @@ class Publisher:
         self._until = until
         # From the beginning of time means: look at everything. What was told stays told.
         self._since = None if request.extract_from == EPOCH else request.extract_from
-        self._users = LedgerNames(ledger, USER, names_at)
-        self._images = LedgerNames(ledger, IMAGE_URI, names_at)
+        self._users = LedgerNames(ledger, of_cloud(USER, self._cloud_id), names_at)
+        self._images = LedgerNames(ledger, of_cloud(IMAGE_URI, self._cloud_id), names_at)
 
     def stage(
         self, project: Project, messenger: Messenger, observed: Collection[str], now: datetime
@@ -103,25 +103,11 @@ class Publisher:
             yield DryRecord(
                 messenger=messenger.name,
                 project_id=project.id,
+                cloud_id=self._cloud_id,
                 key=one.record.key,
                 text=one.text,
                 problem="; ".join(str(finding) for finding in one.findings) or None,
             )
-
-    def deliver(self, messenger: Messenger, staged: Sequence[StageResult], now: datetime) -> MessengerResult:
-        """Deliver what waits for one messenger, of this run and of earlier ones."""
-        delivery = deliver(self._ledger, messenger, now=now)
-        counts = {one.messenger: one for one in self._ledger.status().messengers}
-        state = counts.get(messenger.name)
-        return MessengerResult(
-            name=messenger.name,
-            records=sum(one.records for one in staged),
-            messages=sum(one.messages for one in staged),
-            quarantined=sum(one.quarantined for one in staged),
-            delivered=delivery.delivered,
-            pending=state.pending if state is not None else 0,
-            error=delivery.reason,
-        )
 
     def context(self, project: Project) -> RecordContext:
         """Return what the records of a project need to know."""
@@ -134,5 +120,24 @@ class Publisher:
             counted_whole_until=self._ledger.baseline(project.id, self._cloud_id),
             accelerator_aliases=self._settings.flavor_keys.aliases,
             user_names=self._users,
+            default_user_id=self._settings.neutron.default_user,
             image_uris=self._images,
         )
+
+
+def deliver_staged(
+    ledger: Ledger, messenger: Messenger, staged: Sequence[StageResult], now: datetime
+) -> MessengerResult:
+    """Deliver what waits for one messenger, of this run and of earlier ones, of all clouds."""
+    delivery = deliver(ledger, messenger, now=now)
+    counts = {one.messenger: one for one in ledger.status().messengers}
+    state = counts.get(messenger.name)
+    return MessengerResult(
+        name=messenger.name,
+        records=sum(one.records for one in staged),
+        messages=sum(one.messages for one in staged),
+        quarantined=sum(one.quarantined for one in staged),
+        delivered=delivery.delivered,
+        pending=state.pending if state is not None else 0,
+        error=delivery.reason,
+    )

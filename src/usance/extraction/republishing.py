@@ -11,8 +11,8 @@ import msgspec
 from usance.cloud.projects import Project
 from usance.config.settings import ExtractRequest, Settings
 from usance.extraction.lock import run_lock
-from usance.extraction.naming import FQAN, PROJECT
-from usance.extraction.publishing import Publisher
+from usance.extraction.naming import FQAN, PROJECT, of_cloud
+from usance.extraction.publishing import Publisher, deliver_staged
 from usance.extraction.report import DryRecord, MessengerResult, ProjectResult, RunReport
 from usance.ledger.ledger import Ledger
 from usance.messengers.messenger import Messenger
@@ -92,10 +92,12 @@ class _Republication:
         for messenger in self._messengers:
             staged = [self._one(project, messenger, dry) for project in projects]
             if not self._request.dry_run:
-                results.append(self._publisher().deliver(messenger, staged, datetime.now(UTC)))
+                results.append(deliver_staged(self._ledger, messenger, staged, datetime.now(UTC)))
         return RunReport(
             until=floor_second(self._now),
-            projects=tuple(ProjectResult(one.id, one.name, one.vo) for one in projects),
+            projects=tuple(
+                ProjectResult(one.id, one.name, one.vo, cloud_id=self._cloud_id) for one in projects
+            ),
             messengers=tuple(results),
             dry_records=tuple(dry),
         )
@@ -137,7 +139,7 @@ class _Republication:
         """Return the projects that are asked for, as the ledger knows them."""
         ids = [project_id for project_id, cloud_id in self._ledger.projects() if cloud_id == self._cloud_id]
         names = self._ledger.names(PROJECT, ids, at=self._request.as_of)
-        mapped = self._ledger.names(FQAN, ids, at=self._request.as_of)
+        mapped = self._ledger.names(of_cloud(FQAN, self._cloud_id), ids, at=self._request.as_of)
         found = [Project(one, names.get(one, one), "", mapped.get(one), {}) for one in ids if one]
         for wanted in self._request.projects:
             if not any(wanted in {one.id, one.name} for one in found):

@@ -34,6 +34,7 @@ def project_usage(
                 servers += 1
                 total = add(total, usage(timeline, period, suspended_states=suspended_states))
         yield ProjectUsage(
+            cloud_id=cloud_id,
             project_id=project.id,
             name=project.name,
             vo=project.vo,

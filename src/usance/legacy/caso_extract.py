@@ -31,7 +31,7 @@ def run(arguments: Sequence[str]) -> int:
         with collected_rarely(), progress_on_terminal() as progress:
             from usance.extraction.run import extract  # noqa: PLC0415 - help, status and mistakes do without it
 
-            report: RunReport = extract(configuration.settings, configuration.request, progress=progress)
+            report: RunReport = extract(configuration.clouds, configuration.request, progress=progress)
         if configuration.request.dry_run:
             print_records(report)
         _log(report)
@@ -41,15 +41,20 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _log(report: RunReport) -> None:
+    for cloud in report.clouds:
+        if cloud.error:
+            LOG.error("cloud %s: %s", cloud.cloud_id, cloud.error)
     for project in report.projects:
+        where = f" of cloud {project.cloud_id}" if len(report.clouds) > 1 else ""
         if project.error:
-            LOG.error("project %s (%s): %s", project.project_id, project.name, project.error)
+            LOG.error("project %s (%s)%s: %s", project.project_id, project.name, where, project.error)
         else:
             LOG.info(
-                "project %s (%s, VO %s): %d new observations",
+                "project %s (%s, VO %s)%s: %d new observations",
                 project.project_id,
                 project.name,
                 project.vo,
+                where,
                 project.observations,
             )
     for sentence in (*report.refused, *report.troubles):

@@ -14,7 +14,8 @@ from oslo_config import cfg
 from oslo_log import log
 
 from usance import __version__
-from usance.config.load import Configuration, Need, configuration_files, read_configuration
+from usance.config.files import configuration_files
+from usance.config.load import Configuration, Need, read_configuration
 from usance.config.logs import set_up_logging
 from usance.config.options import EXTRACT_OPTIONS, OLD_LOG_OPTIONS
 from usance.config.rawfile import RawFiles
@@ -41,6 +42,7 @@ class Line(msgspec.Struct, frozen=True):
     directories: tuple[Path, ...]  # --config-dir
     overrides: dict[str, Any]  # options of [DEFAULT], by name
     old: tuple[str, ...]  # old spellings that were used
+    clouds: tuple[str, ...] = ()  # --cloud, which cASO did not have
 
 
 def wants_debug(arguments: Sequence[str]) -> bool:
@@ -54,7 +56,7 @@ def parse_line(program: str, arguments: Sequence[str]) -> Line:
     Raises SystemExit for --help, --version and --shell_completion (0) and for what is no option (2),
     ConfigurationError for a value that can't be used.
     """
-    files, directories, rest = _take_files(arguments)
+    files, directories, clouds, rest = _take_files(arguments)
     conf = cfg.ConfigOpts()
     log.register_options(conf)
     conf.register_cli_opts(EXTRACT_OPTIONS)
@@ -79,20 +81,25 @@ def parse_line(program: str, arguments: Sequence[str]) -> Line:
         directories=(*directories, *(Path(one) for one in conf.config_dir or ())),
         overrides=overrides,
         old=tuple(spelling for spelling in OLD_SPELLINGS if spelling in given),
+        clouds=tuple(clouds),
     )
 
 
-def _take_files(arguments: Sequence[str]) -> tuple[list[Path], list[Path], list[str]]:
-    """Take the configuration files from the command line: oslo.config would read them unchecked."""
+def _take_files(arguments: Sequence[str]) -> tuple[list[Path], list[Path], list[str], list[str]]:
+    """Take the configuration files from the command line: oslo.config would read them unchecked.
+
+    And the clouds, of which it knows nothing.
+    """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--config-file", type=Path, action="append", default=[])
     parser.add_argument("--config-dir", type=Path, action="append", default=[])
+    parser.add_argument("--cloud", action="append", default=[])
     try:
         found, rest = parser.parse_known_args(list(arguments))
     except argparse.ArgumentError as error:
         raise ConfigurationError(f"the command line can't be used: {error}") from None
     RawFiles(found.config_file)
-    return found.config_file, found.config_dir, rest
+    return found.config_file, found.config_dir, found.cloud, rest
 
 
 def _given(conf: cfg.ConfigOpts) -> list[str]:
@@ -110,7 +117,7 @@ def _given(conf: cfg.ConfigOpts) -> list[str]:
 def configure_caso(program: str, line: Line, need: Need) -> Configuration:
     """Read the configuration as cASO would, send log messages where it would, and say what is odd."""
     files = configuration_files("caso", line.files, line.directories, os.environ)
-    configuration = read_configuration(files, line.overrides, os.environ, need=need)
+    configuration = read_configuration(files, line.overrides, os.environ, need=need, only=line.clouds)
     set_up_logging(configuration.conf, program, plain=False)
     for spelling in line.old:
         LOG.warning("%s is the old spelling of %s", spelling, OLD_SPELLINGS[spelling])

@@ -15,6 +15,7 @@ from usance.cloud.projects import Selection
 from usance.config.load import Need
 from usance.config.settings import Settings
 from usance.legacy.caso_line import configure_caso, parse_line, wants_debug
+from usance.model.errors import UsanceError
 
 PROGRAM = "caso-projects"
 
@@ -33,9 +34,20 @@ def run(arguments: Sequence[str]) -> int:
 
     def body() -> int:
         configuration = configure_caso(PROGRAM, parse_line(PROGRAM, arguments), Need.CLOUD)
-        return _print(asyncio.run(_select(configuration.settings)))
+        return max([_of_cloud(settings) for settings in configuration.clouds])
 
     return run_to_end(PROGRAM, body, debug=lambda: wants_debug(arguments))
+
+
+def _of_cloud(settings: Settings) -> int:
+    """Print the lines of a cloud; one of several that can't be asked is told beside them."""
+    if settings.name is None:
+        return _print(asyncio.run(_select(settings)))
+    try:
+        return _print(asyncio.run(_select(settings)), f" in cloud {settings.name}")
+    except UsanceError as error:
+        click.echo(f"{PROGRAM}: cloud {settings.name}: {printable(str(error))}", err=True)
+        return 1
 
 
 async def _select(settings: Settings) -> Selection:
@@ -43,15 +55,15 @@ async def _select(settings: Settings) -> Selection:
         return await cloud.select_projects(settings.projects)
 
 
-def _print(selection: Selection) -> int:
+def _print(selection: Selection, where: str = "") -> int:
     troubled = bool(selection.refused)
     for one in selection.projects:
         name = printable(one.name)
         if one.vo is None:
             troubled = True
-            click.echo(f"{one.id} ({name}) is mapped to no VO", err=True)
+            click.echo(f"{one.id} ({name}) is mapped to no VO{where}", err=True)
         else:
-            click.echo(f"{one.id} ({name}) mapped to VO '{printable(one.vo)}'")
+            click.echo(f"{one.id} ({name}) mapped to VO '{printable(one.vo)}'{where}")
     for wanted, reason in selection.refused:
-        click.echo(f"{PROGRAM}: {printable(wanted)}: {printable(str(reason))}", err=True)
+        click.echo(f"{PROGRAM}: {printable(wanted)}: {printable(str(reason))}{where}", err=True)
     return 1 if troubled else 0

@@ -123,6 +123,7 @@ def _value(option: click.Option) -> str:
 def _caso_rows() -> Iterator[tuple[str, str, str]]:
     yield "`--config-file`", "PATH", "Configuration file; may be given several times."
     yield "`--config-dir`", "PATH", "Directory whose *.conf files are read, too."
+    yield "`--cloud`", "NAME", "Only this one of the configured clouds; may be given several times."
     for option in EXTRACT_OPTIONS:
         yield ", ".join(f"`{name}`" for name in _spellings(option)), _caso_value(option), option.help or ""
     yield "`--debug`, `-d`", "", "Log everything, and show where errors come from."
