@@ -1,13 +1,16 @@
-"""Cinder v3: a few volumes to which nothing happens."""
+"""Cinder v3: volumes, snapshots and backups, as they are now; what is deleted is not shown to anybody."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from usance.demo.cloud import DemoCloud, Region
-from usance.demo.site import Volume
+from usance.demo.storage import StorageView, Volume
 from usance.demo.tokens import Token
 from usance.demo.web import Refusal, Request, Response, answer, iso_micro, unauthorized
+
+_MAX: Final = (3, 71)
+_KINDS: Final = {"volumes": "volume", "snapshots": "snapshot", "backups": "backup"}
 
 
 def handle(cloud: DemoCloud, region: Region, request: Request, parts: list[str]) -> Response:
@@ -15,7 +18,7 @@ def handle(cloud: DemoCloud, region: Region, request: Request, parts: list[str])
     version = {
         "id": "v3.0",
         "status": "CURRENT",
-        "version": "3.71",
+        "version": f"{_MAX[0]}.{_MAX[1]}",
         "min_version": "3.0",
         "updated": "2023-08-31T00:00:00Z",
         "links": [{"rel": "self", "href": f"{request.base_url}/{region.name}/volume/v3/"}],
@@ -36,58 +39,158 @@ def handle(cloud: DemoCloud, region: Region, request: Request, parts: list[str])
 
 def _route(cloud: DemoCloud, region: Region, request: Request, parts: list[str], token: Token) -> Response:
     # The project stands in the URL; since 3.67 it may be left to the token.
-    named = len(parts) > 1 and parts[1] != "volumes"
+    named = len(parts) > 1 and parts[1] not in _KINDS
     if token.project_id is None or (named and parts[1] != token.project_id):
         raise Refusal(403, "Policy doesn't allow this request to be performed in another project.")
-    if parts[2 if named else 1 :] == ["volumes", "detail"]:
-        return _listed(cloud, region, request, token)
+    match parts[2 if named else 1 :]:
+        case [plural, "detail"] if plural in _KINDS:
+            return _listed(_Call(cloud, region, request, token, plural))
+        case [plural, wanted] if plural in _KINDS:
+            return _shown(_Call(cloud, region, request, token, plural), wanted)
     raise Refusal(404, "The resource could not be found.")
 
 
-def _listed(cloud: DemoCloud, region: Region, request: Request, token: Token) -> Response:
-    query, now_us = request.query, cloud.clock.now_us()
-    limit = query.get("limit", str(cloud.options.page_cap))
+class _Call:
+    """One request about one kind of resource."""
+
+    def __init__(self, cloud: DemoCloud, region: Region, request: Request, token: Token, plural: str) -> None:
+        self.cloud = cloud
+        self.request = request
+        self.token = token
+        self.plural = plural
+        self.kind = _KINDS[plural]
+        self.now_us = cloud.clock.now_us()
+        self.version = _version(request)
+        self._lives = region.history.site.volumes
+        if plural in cloud.options.storage_forbidden and not token.is_admin:
+            raise Refusal(403, f"Policy doesn't allow {self.kind}:get_all to be performed.")
+
+    def visible(self, everything: bool, project_id: str | None = None) -> list[tuple[Volume, StorageView]]:
+        """Return what there is, the newest first: of the token's project, or of all or a given one."""
+        found = []
+        for life in self._lives:
+            if life.kind == self.kind and life.exists(self.now_us):
+                view = life.at(self.now_us)
+                mine = view.project_id == self.token.project_id
+                if project_id in {None, view.project_id} if everything else mine:
+                    found.append((life, view))
+        return sorted(found, key=lambda pair: -(pair[0].created_us // 1_000_000))
+
+
+def _version(request: Request) -> tuple[int, int]:
+    """Return the microversion that is asked for: 3.0 unless the header names one."""
+    service, _, text = request.headers.get("openstack-api-version", "volume 3.0").partition(" ")
+    major, _, minor = text.partition(".")
+    if service != "volume" or not (major.isdecimal() and minor.isdecimal()):
+        raise Refusal(400, "API Version String is of invalid format.")
+    version = int(major), int(minor)
+    if not (3, 0) <= version <= _MAX:
+        raise Refusal(406, f"Version {text} is not supported by the API.")
+    return version
+
+
+def _listed(call: _Call) -> Response:
+    query, cap = call.request.query, call.cloud.options.page_cap
+    limit = query.get("limit", str(cap))
     if not limit.isdecimal():
         raise Refusal(400, "limit must be an integer")
-    size = min(int(limit), cloud.options.page_cap)
-    everything = token.is_admin and query.get("all_tenants", "0") in {"1", "True", "true"}
-    volumes = [
-        one
-        for one in region.history.site.volumes
-        if (everything or one.project_id == token.project_id) and one.created_us <= now_us
-    ]
+    size = min(int(limit), cap)
+    # Who is no admin may ask for all, and gets her own.
+    everything = call.token.is_admin and query.get("all_tenants", "0") in {"1", "True", "true"}
+    found = call.visible(everything, query.get("project_id"))
     marker = query.get("marker")
     if marker is not None:
-        ids = [one.id for one in volumes]
+        ids = [life.id for life, _ in found]
         if marker not in ids:
-            raise Refusal(404, f"Volume {marker} could not be found.")
-        volumes = volumes[ids.index(marker) + 1 :]
-    content: dict[str, Any] = {"volumes": [_volume(one) for one in volumes[:size]]}
-    if size and len(volumes) >= size:
-        url = f"{request.base_url}{request.path}?limit={size}&marker={volumes[size - 1].id}"
-        content["volumes_links"] = [{"rel": "next", "href": url}]
+            raise Refusal(404, f"{call.kind.title()} {marker} could not be found.")
+        found = found[ids.index(marker) + 1 :]
+    page = found[:size]
+    if call.request.short_page:
+        page = page[: len(page) // 2]
+    content: dict[str, Any] = {call.plural: [_row(call, life, view) for life, view in page]}
+    if size and len(page) == size:
+        url = f"{call.request.base_url}{call.request.path}?limit={size}&marker={page[-1][0].id}"
+        content[f"{call.plural}_links"] = [{"rel": "next", "href": url}]
     return answer(content)
 
 
-def _volume(volume: Volume) -> dict[str, Any]:
-    return {
-        "id": volume.id,
-        "name": volume.name,
-        "status": "available",
-        "size": volume.size_gib,
-        "user_id": volume.user_id,
-        "os-vol-tenant-attr:tenant_id": volume.project_id,
-        "volume_type": "standard",
-        "attachments": [],
-        "metadata": {},
+def _shown(call: _Call, wanted: str) -> Response:
+    for life, view in call.visible(call.token.is_admin):
+        if life.id == wanted:
+            return answer({call.kind: _row(call, life, view)})
+    raise Refusal(404, f"{call.kind.title()} {wanted} could not be found.")
+
+
+def _row(call: _Call, life: Volume, view: StorageView) -> dict[str, Any]:
+    row = {
+        "id": life.id,
+        "name": life.name,
+        "status": view.status,
+        "size": view.size_gib,
         "description": None,
+        "created_at": iso_micro(life.created_us),
+        "updated_at": None if view.updated_us > call.now_us else iso_micro(view.updated_us),
+        **_OWN[life.kind](call, life, view),
+    }
+    if call.version < _USER_SINCE[life.kind]:
+        del row["user_id"]
+    return row
+
+
+_USER_SINCE: Final = {"volume": (3, 0), "snapshot": (3, 41), "backup": (3, 56)}
+
+
+def _volume(_: _Call, life: Volume, view: StorageView) -> dict[str, Any]:
+    return {
+        "user_id": view.user_id,
+        "os-vol-tenant-attr:tenant_id": view.project_id,
+        "volume_type": view.volume_type,
+        "attachments": [
+            {
+                "id": life.id,
+                "attachment_id": f"{one.server_id[::-1]}",
+                "volume_id": life.id,
+                "server_id": one.server_id,
+                "host_name": None,
+                "device": "/dev/vdb",
+                "attached_at": iso_micro(one.attached_us),
+            }
+            for one in view.attachments
+        ],
+        "metadata": {},
         "bootable": "false",
         "encrypted": False,
-        "multiattach": False,
+        "multiattach": life.multiattach,
         "availability_zone": "nova",
         "snapshot_id": None,
         "source_volid": None,
-        "created_at": iso_micro(volume.created_us),
-        "updated_at": iso_micro(volume.created_us),
         "links": [],
     }
+
+
+def _snapshot(_: _Call, life: Volume, view: StorageView) -> dict[str, Any]:
+    return {
+        "user_id": view.user_id,
+        "os-extended-snapshot-attributes:project_id": view.project_id,
+        "os-extended-snapshot-attributes:progress": "100%",
+        "volume_id": life.volume_id,
+        "metadata": {},
+    }
+
+
+def _backup(call: _Call, life: Volume, view: StorageView) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "user_id": view.user_id,
+        "volume_id": life.volume_id,
+        "container": "backups",
+        "is_incremental": False,
+        "availability_zone": "nova",
+        "object_count": 1,
+        "links": [],
+    }
+    if call.token.is_admin:
+        row["os-backup-project-attr:project_id"] = view.project_id
+    return row
+
+
+_OWN: Final = {"volume": _volume, "snapshot": _snapshot, "backup": _backup}

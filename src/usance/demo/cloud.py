@@ -31,6 +31,7 @@ class CloudOptions(msgspec.Struct, frozen=True):
     row_cache_bytes: int = 192 << 20  # for rendered rows
     flavor_specs_for_all: bool = True  # False: only admins see the properties of flavors
     users_for_readers: bool = False  # True: the policy lets readers of a project list users
+    storage_forbidden: frozenset[str] = frozenset()  # of volumes, snapshots, backups: for admins only
     uncatalogued: frozenset[str] = frozenset()  # types of services that the catalog leaves out
 
 

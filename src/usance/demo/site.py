@@ -8,9 +8,8 @@ from typing import Final
 
 import msgspec
 
-from usance.demo.storage import Volume
-
 from usance.demo.addresses import PUBLIC, Holder, Network, Trunk
+from usance.demo.storage import Volume
 
 DEFAULT_DOMAIN: Final = "default"
 EVERYWHERE: Final = "*"
