@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from importlib.metadata import entry_points
 from typing import Any, Final, cast
 
@@ -64,6 +65,7 @@ def find_messengers(settings: Iterable[MessengerSettings]) -> list[Messenger]:
     return messengers
 
 
+@lru_cache(maxsize=64)  # reading entry points takes milliseconds, and formats have no state
 def find_format(name: str) -> RecordFormat[Any]:
     """Return the record format of a name. Raises ConfigurationError if nobody provides it."""
     found = entry_points(group=FORMATS, name=name)

@@ -60,7 +60,7 @@ LocalUserId: user1
 MachineName: vm1
 Memory: 2048
 PublicIPCount: 0
-RecordCreateTime: 1790856000
+RecordCreateTime: 1790816400
 SiteName: TEST-Site
 StartTime: 1790812800
 Status: completed
@@ -136,7 +136,7 @@ def test_json_lines_are_written_on_exact_bytes():
         "MachineName": "vm1",
         "Memory": 2048,
         "PublicIPCount": 0,
-        "RecordCreateTime": 1790856000,
+        "RecordCreateTime": 1790816400,
         "SiteName": "TEST-Site",
         "StartTime": 1790812800,
         "Status": "completed",
