@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,14 +146,21 @@ def good(report: RunReport) -> RunReport:
     return report
 
 
-def hold_complete(site: DemoSite, until: datetime, *, without: frozenset[str] = frozenset()) -> None:
+def hold_complete(
+    site: DemoSite,
+    until: datetime,
+    *,
+    without: frozenset[str] = frozenset(),
+    clouds: Iterable[DemoCloud] | None = None,
+) -> None:
     """Hold what the federation would keep to the truth: nothing lost, nothing twice, all of it valid.
 
-    *without* are the ids of projects that were never accounted.
+    *without* are the ids of projects that were never accounted; *clouds* are those of a site that has
+    several.
     """
     hold_once(site)
     real = {}
-    for region in site.cloud.regions.values():
+    for region in (one for cloud in clouds or (site.cloud,) for one in cloud.regions.values()):
         lives = map(region.history.life, range(len(region.history)))
         outside = {life.id for life in lives if life.project_id in without}
         real |= {key: one for key, one in truth_of(region.history, until).items() if key[0] not in outside}
