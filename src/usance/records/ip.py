@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 
 from usance.model.period import MICROSECOND, SECOND
-from usance.model.resource import ADDRESSES, SERVER_ID, USER_ID, Value
+from usance.model.resource import ADDRESSES, FLOATING_IP, SERVER_ID, USER_ID, Value
 from usance.model.span import LIFE, Timeline
 from usance.records.context import RecordContext
 
@@ -109,9 +109,10 @@ class IpRecord(msgspec.Struct, frozen=True, dict=True):  # the dict keeps what i
     def digest(self) -> str:
         """A digest of what is said, whenever it is said: equal as long as there is nothing new to say.
 
-        While the day is under way, that the same is measured an hour later is nothing new.
+        While the day is under way, that the same is measured an hour later is nothing new, and neither
+        is that it is more certain by then.
         """
-        said = self if self.is_final else msgspec.structs.replace(self, created_at=self.day)
+        said = self if self.is_final else msgspec.structs.replace(self, created_at=self.day, inferred=0)
         return hashlib.sha256(msgspec.json.encode(said)).hexdigest()[:32]
 
 
@@ -216,11 +217,13 @@ def _whose(
 
 
 def _is_doubtful(timeline: Timeline, instant: datetime) -> bool:
-    """Tell whether it is only inferred that the addresses were there at an instant."""
+    """Tell whether it is only inferred that the addresses were there at an instant.
+
+    A floating IP has its address from its creation to its end.
+    """
+    unsure = {LIFE} if timeline.resource.kind == FLOATING_IP else {LIFE, ADDRESSES}
     return any(
-        doubt.attribute in {LIFE, ADDRESSES}
-        and doubt.start <= instant
-        and (doubt.end is None or instant < doubt.end)
+        doubt.attribute in unsure and doubt.start <= instant and (doubt.end is None or instant < doubt.end)
         for doubt in timeline.doubts
     )
 
