@@ -26,4 +26,5 @@ class RecordContext(msgspec.Struct, frozen=True):
     counted_whole_until: datetime | None = None
     accelerator_aliases: Aliases = {}
     user_names: Mapping[str, str] = {}  # by user id; who is missing goes out without a name
+    default_user_id: str | None = None  # to whom addresses are counted that nothing else gives a user
     image_uris: Mapping[str, str] = {}  # by image id: the marketplace's name of the image, where it has one
