@@ -297,9 +297,11 @@ class Ledger:
         with self._store.read() as connection:
             return delivering.pending(connection, messenger, limit=limit)
 
-    def delivered(self, message: Message, *, at: datetime) -> None:
-        """Note that the messenger took a message."""
-        self._settle(message, MessageState.DELIVERED, None, at)
+    def delivered(self, *messages: Message, at: datetime) -> None:
+        """Note that the messenger took some messages."""
+        with self._store.write() as connection:
+            for message in messages:
+                delivering.settle(connection, message, MessageState.DELIVERED, reason=None, at=at)
 
     def failed(self, message: Message, reason: str, *, at: datetime) -> None:
         """Note that a message could not be delivered now; it stays pending."""

@@ -6,6 +6,7 @@ run that was killed anywhere is completed by the next one.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Final
@@ -13,6 +14,7 @@ from typing import Final
 import msgspec
 
 from usance.ledger.ledger import Ledger
+from usance.ledger.values import Message
 from usance.messengers.makers import MAKERS
 from usance.messengers.making import Asked, Maker
 from usance.messengers.messenger import Messenger, RefusedError
@@ -23,6 +25,7 @@ from usance.records.context import RecordContext
 
 _CHUNK: Final = 1000  # records staged in one transaction, about
 _DELIVERED_AT_ONCE: Final = 50  # messages read from the ledger
+_UNNOTED_S: Final = 0.2  # a message that was taken waits so long at most to be noted with others
 
 
 class StageResult(msgspec.Struct, frozen=True):
@@ -202,22 +205,58 @@ def deliver(ledger: Ledger, messenger: Messenger, *, now: datetime) -> DeliverRe
     under the same identity. A failure stops this messenger, and is kept with the message; one that
     the receiver refuses for good is put aside, and the next ones go on.
     """
+    try:
+        return _deliver(ledger, messenger, now)
+    finally:
+        close = getattr(messenger, "close", None)
+        if close is not None:
+            close()
+
+
+def _deliver(ledger: Ledger, messenger: Messenger, now: datetime) -> DeliverResult:
     result = DeliverResult()
+    marks = _Marks(ledger, now)
     while messages := ledger.pending(messenger.name, limit=_DELIVERED_AT_ONCE):
-        for message in messages:
-            try:
-                messenger.send(message)
-            except RefusedError as error:
-                ledger.dead(message, str(error), at=now)
-                result = DeliverResult(result.delivered, result.failed + 1, str(error))
-            except DeliveryError as error:
-                ledger.failed(message, str(error), at=now)
-                return DeliverResult(result.delivered, result.failed + 1, str(error))
-            except Exception as error:  # noqa: BLE001 - a fault of one messenger must not hold back the others
-                reason = f"The messenger {messenger.name} has a fault: {type(error).__name__}: {error}"
-                ledger.failed(message, reason, at=now)
-                return DeliverResult(result.delivered, result.failed + 1, reason)
-            else:
-                ledger.delivered(message, at=now)
-                result = DeliverResult(result.delivered + 1, result.failed, result.reason)
+        try:
+            for message in messages:
+                try:
+                    messenger.send(message)
+                except RefusedError as error:
+                    ledger.dead(message, str(error), at=now)
+                    result = DeliverResult(result.delivered, result.failed + 1, str(error))
+                except DeliveryError as error:
+                    ledger.failed(message, str(error), at=now)
+                    return DeliverResult(result.delivered, result.failed + 1, str(error))
+                except Exception as error:  # noqa: BLE001 - a fault of one messenger must not hold back the others
+                    reason = f"The messenger {messenger.name} has a fault: {type(error).__name__}: {error}"
+                    ledger.failed(message, reason, at=now)
+                    return DeliverResult(result.delivered, result.failed + 1, reason)
+                else:
+                    marks.took(message)
+                    result = DeliverResult(result.delivered + 1, result.failed, result.reason)
+        finally:
+            marks.write()
     return result
+
+
+class _Marks:
+    """Notes what a messenger took: where it is quick, for several messages at once."""
+
+    def __init__(self, ledger: Ledger, now: datetime) -> None:
+        self._ledger = ledger
+        self._now = now
+        self._taken: list[Message] = []
+        self._since = time.monotonic()
+
+    def took(self, message: Message) -> None:
+        """Note a message, at once unless the last note is fresh: a crash repeats what is not noted."""
+        self._taken.append(message)
+        if time.monotonic() - self._since > _UNNOTED_S:
+            self.write()
+
+    def write(self) -> None:
+        """Write what is noted into the ledger."""
+        if self._taken:
+            self._ledger.delivered(*self._taken, at=self._now)
+            self._taken.clear()
+        self._since = time.monotonic()
