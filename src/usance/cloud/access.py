@@ -19,7 +19,7 @@ from usance.config.settings import CloudSettings, ProjectSettings
 from usance.http.client import HttpClient, Tls
 from usance.http.clock import CloudClock
 from usance.http.retry import RetryPolicy
-from usance.model.errors import AccessError
+from usance.model.errors import AccessError, UsanceError
 
 LOG = logging.getLogger(__name__)
 
@@ -72,6 +72,13 @@ class Cloud:
         self._admin = await self._find_admin(selection)
         self._lists_all = await self._is_good_part(finder, selection)
         return selection
+
+    async def find_projects(self, names: Iterable[str]) -> dict[str, Project | UsanceError]:
+        """Return each of the projects, by the id or name that it is asked for by, or why it can't be had.
+
+        Raises AuthenticationError and CloudError as :meth:`select_projects`.
+        """
+        return await ProjectFinder(self.identity, ProjectSettings(projects=tuple(names), tag=None)).find()
 
     async def _find_admin(self, selection: Selection) -> TokenScope | None:
         """Return a project scope in which the account is an administrator."""

@@ -120,6 +120,22 @@ class Identity:
                 found += _entries(page, key)
         return found, truncated
 
+    async def change(self, operation: str, method: str, path: str, body: bytes = b"") -> None:
+        """Change something with the first scope that may. Raises as :meth:`read`."""
+        async for scope in self._scopes():
+            try:
+                await self._service.change(scope, method, path, body)
+            except AccessError:
+                continue
+            except StatusError as error:
+                if error.status != 403:
+                    raise
+                continue
+            return
+        raise ForbiddenError(
+            f"Keystone does not let the account {operation}", hint="this takes the role admin on the system"
+        )
+
     async def _scopes(self) -> AsyncIterator[TokenScope]:
         base = await self.base_scope()
         if not self._tokens.factory.is_fixed:

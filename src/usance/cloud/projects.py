@@ -53,12 +53,7 @@ class ProjectFinder:
 
     async def select(self) -> Selection:
         """Return the selection. Raises AuthenticationError, and ConfigurationError for a broken mapping."""
-        document = await self._identity.read_own("/auth/projects")
-        self.member_of = {one.id: one for one in self._projects(document.get("projects"))}
-        token = await self._identity.base_token()
-        self._domains.update(token.domain_names)
-        if token.project_id is None and self.member_of:
-            self._identity.project = project_scope(next(iter(self.member_of)))
+        await self._enter()
         if self._settings.tag:
             await self._add_tagged(self._settings.tag)
         for domain in self._settings.domains:
@@ -68,6 +63,26 @@ class ProjectFinder:
         return Selection(
             tuple(sorted(self._found.values(), key=lambda one: (one.name, one.id))), tuple(self._refused)
         )
+
+    async def find(self) -> dict[str, Project | UsanceError]:
+        """Return each project that is named, by what it is called there, or why it can't be had."""
+        await self._enter()
+        found: dict[str, Project | UsanceError] = {}
+        for wanted in dict.fromkeys(self._settings.projects):
+            try:
+                found[wanted] = await self._find(wanted)
+            except UsanceError as error:
+                found[wanted] = error
+        return found
+
+    async def _enter(self) -> None:
+        """Learn which projects and domains the account knows by itself."""
+        document = await self._identity.read_own("/auth/projects")
+        self.member_of = {one.id: one for one in self._projects(document.get("projects"))}
+        token = await self._identity.base_token()
+        self._domains.update(token.domain_names)
+        if token.project_id is None and self.member_of:
+            self._identity.project = project_scope(next(iter(self.member_of)))
 
     async def _add_tagged(self, tag: str) -> None:
         try:

@@ -121,6 +121,14 @@ class Service:
 
         return await self._with_token(scope, path, ask)
 
+    async def change(self, scope: TokenScope, method: str, path: str, body: bytes = b"") -> None:
+        """Change something by PUT or PATCH, with a body in JSON."""
+
+        async def ask(url: str, token: dict[str, str]) -> None:
+            await self._client.change(method, url, body, service=self.name, headers=token)
+
+        await self._with_token(scope, path, ask)
+
     async def _with_token(
         self, scope: TokenScope, path: str, ask: Callable[[str, dict[str, str]], Awaitable[T]]
     ) -> T:

@@ -13,7 +13,7 @@ from usance.demo.faults import Faults
 from usance.demo.history import History
 from usance.demo.index import Index
 from usance.demo.rows import Rows
-from usance.demo.site import Site
+from usance.demo.site import Project, Site
 from usance.demo.tokens import Tokens
 
 Microversion = tuple[int, int]
@@ -67,6 +67,7 @@ class DemoCloud:
         self.tokens = Tokens(self.options.token_ttl_s)
         self.requests: Counter[str] = Counter()
         self.elsewhere: dict[str, str] = {}  # services of the catalog that others serve: their URLs, by type
+        self.changed: dict[str, Project] = {}  # projects that somebody changed through the API, by id
         self.regions: dict[str, Region] = {}
         self.load(history)
 
@@ -75,12 +76,17 @@ class DemoCloud:
         given = history if isinstance(history, Mapping) else {REGION: history}
         self.regions = {name: Region(name, one, self.options) for name, one in given.items()}
         self.tokens.forget()
+        self.changed.clear()
         self.requests.clear()
 
     @property
     def site(self) -> Site:
         """The projects, users, flavors and images."""
-        return next(iter(self.regions.values())).history.site
+        site = next(iter(self.regions.values())).history.site
+        if not self.changed:
+            return site
+        projects = tuple(self.changed.get(one.id, one) for one in site.projects)
+        return msgspec.structs.replace(site, projects=projects)
 
     def count(self, method: str, path: str) -> None:
         """Note that something was asked; ids count as one."""

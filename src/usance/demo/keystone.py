@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import orjson
 
 from usance.demo.cloud import DemoCloud
@@ -221,6 +222,8 @@ def _catalog(cloud: DemoCloud, token: Token, base_url: str) -> list[dict[str, An
 
 def _resource(cloud: DemoCloud, request: Request, parts: list[str]) -> Response:
     token = token_of(cloud, request)
+    if request.method in {"PATCH", "PUT"} and parts[:2] == ["v3", "projects"]:
+        return _change_project(cloud, request, token, parts[2:])
     if request.method not in {"GET", "HEAD"} or parts[0] != "v3":
         raise Refusal(404, "The resource could not be found.")
     if tuple(parts[1:]) in _LISTS:
@@ -276,6 +279,29 @@ def _show_project(cloud: DemoCloud, request: Request, token: Token, project_id: 
         raise _forbidden("identity:get_project")
     if project is None:
         raise Refusal(404, f"Could not find project: {project_id}.")
+    return answer({"project": _project(project, request)})
+
+
+def _change_project(cloud: DemoCloud, request: Request, token: Token, parts: list[str]) -> Response:
+    """Answer PATCH of a project, and PUT of one of its tags; both take the role admin."""
+    tagging = request.method == "PUT" and len(parts) == 3 and parts[1] == "tags"
+    if not tagging and not (request.method == "PATCH" and len(parts) == 1):
+        raise Refusal(404, "The resource could not be found.")
+    if "admin" not in token.roles:
+        raise _forbidden("identity:create_project_tag" if tagging else "identity:update_project")
+    project = next((one for one in cloud.site.projects if one.id == parts[0]), None)
+    if project is None:
+        raise Refusal(404, f"Could not find project: {parts[0]}.")
+    if tagging:
+        tags = tuple(dict.fromkeys((*project.tags, parts[2])))
+        cloud.changed[project.id] = msgspec.structs.replace(project, tags=tags)
+        return Response(201)
+    try:
+        given = orjson.loads(request.body)["project"]
+        properties = {**project.properties, **{str(key): str(value) for key, value in given.items()}}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise Refusal(400, "Expecting to find project in request body.") from None
+    project = cloud.changed[project.id] = msgspec.structs.replace(project, properties=properties)
     return answer({"project": _project(project, request)})
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
 import httpx2
@@ -24,6 +24,7 @@ from usance.model.errors import ConfigurationError
 LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
+D_co = TypeVar("D_co", covariant=True)
 
 DEFAULT_MAX_BYTES = 64 * 1024 * 1024
 DEFAULT_POLICY = RetryPolicy()
@@ -81,10 +82,11 @@ class _Question(msgspec.Struct, frozen=True):
     accept: frozenset[int]
     note_clock: bool
     body: bytes | None = None  # JSON; None: a GET
+    verb: str | None = None  # None: as the body has it
 
     @property
     def method(self) -> str:
-        return "GET" if self.body is None else "POST"
+        return self.verb or ("GET" if self.body is None else "POST")
 
     @property
     def asked(self) -> str:
@@ -94,6 +96,17 @@ class _Question(msgspec.Struct, frozen=True):
     @property
     def path(self) -> str:
         return urlsplit(self.url).path
+
+
+class _Decoder(Protocol[D_co]):
+    def decode(self, buf: bytes, /) -> D_co: ...
+
+
+class _Unread:
+    """Takes any answer: that it came is all that counts."""
+
+    def decode(self, _buf: bytes, /) -> None:
+        return None
 
 
 class _Answer(msgspec.Struct):
@@ -215,7 +228,23 @@ class HttpClient:
         """Post a document, in JSON, that may arrive twice: it is sent again when its answer got lost."""
         return await self.search(url, body, decoder, service=service, headers=headers)
 
-    async def _ask(self, question: _Question, decoder: msgspec.json.Decoder[T]) -> T:
+    async def change(
+        self,
+        method: str,
+        url: str,
+        body: bytes,
+        *,
+        service: str,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Change something by PUT or PATCH, which may arrive twice and then says the same again."""
+        if body:
+            headers = {"Content-Type": "application/json", **(headers or {})}
+        accept = frozenset({200, 201, 204})
+        question = _Question(url, service, headers, (), accept, note_clock=False, body=body, verb=method)
+        await self._ask(question, _Unread())
+
+    async def _ask(self, question: _Question, decoder: _Decoder[T]) -> T:
         attempt = 0
         while True:
             try:
@@ -228,7 +257,7 @@ class HttpClient:
             attempt += 1
             await asyncio.sleep(wait_s)
 
-    async def _attempt(self, question: _Question, decoder: msgspec.json.Decoder[T]) -> T:
+    async def _attempt(self, question: _Question, decoder: _Decoder[T]) -> T:
         async with self._under_way:
             before = self.clock.local()
             answer = await self._send(question)

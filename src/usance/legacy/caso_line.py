@@ -43,6 +43,7 @@ class Line(msgspec.Struct, frozen=True):
     overrides: dict[str, Any]  # options of [DEFAULT], by name
     old: tuple[str, ...]  # old spellings that were used
     clouds: tuple[str, ...] = ()  # --cloud, which cASO did not have
+    own: dict[str, Any] = {}  # options of one command alone, by name
 
 
 def wants_debug(arguments: Sequence[str]) -> bool:
@@ -50,8 +51,8 @@ def wants_debug(arguments: Sequence[str]) -> bool:
     return bool({"-d", "--debug"} & set(arguments))
 
 
-def parse_line(program: str, arguments: Sequence[str]) -> Line:
-    """Return what a command line says.
+def parse_line(program: str, arguments: Sequence[str], own: Sequence[cfg.Opt] = ()) -> Line:
+    """Return what a command line says; *own* are options that only this command has.
 
     Raises SystemExit for --help, --version and --shell_completion (0) and for what is no option (2),
     ConfigurationError for a value that can't be used.
@@ -60,6 +61,7 @@ def parse_line(program: str, arguments: Sequence[str]) -> Line:
     conf = cfg.ConfigOpts()
     log.register_options(conf)
     conf.register_cli_opts(EXTRACT_OPTIONS)
+    conf.register_cli_opts(own)
     conf.register_cli_opts([option for option in OLD_LOG_OPTIONS if option.dest not in conf])
     try:
         with quiet_oslo():
@@ -72,7 +74,8 @@ def parse_line(program: str, arguments: Sequence[str]) -> Line:
                 default_config_files=[],
                 default_config_dirs=[],
             )
-            overrides = {name: conf[name] for name in _given(conf)}
+            said = {option.dest: conf[option.dest] for option in own}
+            overrides = {name: conf[name] for name in _given(conf) if name not in said}
     except (cfg.Error, ValueError, OSError, RecursionError) as error:
         raise ConfigurationError(f"the command line can't be used: {error}") from None
     given = {argument.partition("=")[0] for argument in rest}
@@ -82,6 +85,7 @@ def parse_line(program: str, arguments: Sequence[str]) -> Line:
         overrides=overrides,
         old=tuple(spelling for spelling in OLD_SPELLINGS if spelling in given),
         clouds=tuple(clouds),
+        own=said,
     )
 
 
