@@ -1,4 +1,4 @@
-"""Judge cloud messages by APEL's own code.
+"""Judge cloud and storage messages by APEL's own code.
 
     APEL_CHECKOUT=<checkout of github.com/apel/apel, tag 2.5.0-1> python tests/judges/apel_judge.py FILE...
 
@@ -6,10 +6,11 @@ A FILE is one message, or a directory queue whose messages are all judged. `--co
 the messages of a JSON corpus (a list of objects with a `message`) and writes what came out beside
 each of them. Exit status 1 if a message (outside a corpus) is refused.
 
-What is run is APEL's: RecordFactory, the record classes, and the loading code of its MySQL backend
-down to the call of the stored procedure. In the place of MySQL stands a connection that holds the
-procedure's parameters to the types which schemas/cloud.sql declares for them, as a server in strict
-mode does. APEL is in no package registry, hence the variable; nothing of it is kept here.
+What is run is APEL's: RecordFactory, its parser of StAR, the record classes, and the loading code of
+its MySQL backend down to the call of the stored procedure. In the place of MySQL stands a connection
+that holds each procedure's parameters to the types which schemas/cloud.sql and schemas/storage.sql
+declare for them, as a server in strict mode does. APEL is in no package registry, hence the
+variable; nothing of it is kept here.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ import os
 import re
 import sys
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
+from xml.parsers.expat import ExpatError
 
 ACCEPTED = "accepted"
 _ELEMENT = re.compile(r"[0-9a-f]{14}")
@@ -40,8 +42,8 @@ class DatabaseRefusal(Exception):  # noqa: N818 - stands in for MySQLdb.Error, b
 class Connection:
     """A connection that records the parameters of each procedure called, and checks their types."""
 
-    def __init__(self, parameter_types: Sequence[str]) -> None:
-        self.parameter_types = parameter_types
+    def __init__(self, parameter_types: Mapping[str, Sequence[str]]) -> None:
+        self.parameter_types = parameter_types  # of each procedure
         self.called: list[tuple[Any, ...]] = []
 
     def ping(self) -> None:
@@ -53,9 +55,11 @@ class Connection:
 
     def execute(self, procedure: str, values: Sequence[Any]) -> None:
         """Check and record one call."""
-        if procedure.count("%s") != len(values) or len(values) != len(self.parameter_types):
-            raise DatabaseRefusal(f"{procedure} takes {len(self.parameter_types)} parameters")
-        for declared, value in zip(self.parameter_types, values, strict=True):
+        name = procedure.removeprefix("CALL ").partition("(")[0].strip()
+        declared_types = self.parameter_types[name]
+        if procedure.count("%s") != len(values) or len(values) != len(declared_types):
+            raise DatabaseRefusal(f"{procedure} takes {len(declared_types)} parameters")
+        for declared, value in zip(declared_types, values, strict=True):
             _check(declared, value)
         self.called.append(tuple(values))
 
@@ -75,8 +79,8 @@ def _check(declared: str, value: Any) -> None:
     if kind == "VARCHAR":
         if len(str(value)) > int(size.rstrip(")")):
             raise DatabaseRefusal(f"Data too long for {declared}")
-    elif kind in _INT_RANGES:
-        least, most = _INT_RANGES[kind]
+    elif kind == "INTEGER" or kind in _INT_RANGES:
+        least, most = _INT_RANGES[kind.removesuffix("EGER")]
         if not least <= int(value) <= most:
             raise DatabaseRefusal(f"Out of range for {declared}")
     elif kind == "DECIMAL":
@@ -131,13 +135,19 @@ class ApelJudge:
             cursors=sys.modules["MySQLdb.cursors"],
             connect=self._connect,
         )
-        schema = (checkout / "schemas" / "cloud.sql").read_text()
-        self._types = procedure_parameter_types(schema, "ReplaceCloudRecord")
-        self.connection = Connection(self._types)
+        cloud, storage = ((checkout / "schemas" / f"{one}.sql").read_text() for one in ("cloud", "storage"))
+        self.connection = Connection(
+            {
+                "ReplaceCloudRecord": procedure_parameter_types(cloud, "ReplaceCloudRecord"),
+                "ReplaceStarRecord": procedure_parameter_types(storage, "ReplaceStarRecord"),
+                "ReplaceGroupAttribute": procedure_parameter_types(storage, "ReplaceGroupAttribute"),
+            }
+        )
         factory = importlib.import_module("apel.db.loader.record_factory")
         backend = importlib.import_module("apel.db.backends.mysql")
         records = importlib.import_module("apel.db.records")
         database = importlib.import_module("apel.db")
+        xml = importlib.import_module("apel.db.loader.xml_parser")
         self._create: Callable[[str], Any] = factory.RecordFactory().create_records
         self._load = backend.ApelMysqlDb("host", 3306, "user", "", "cloud").load_records
         # What the loader catches, moving the message to its queue of refused ones.
@@ -145,6 +155,8 @@ class ApelJudge:
             factory.RecordFactoryException,
             records.InvalidRecordException,
             database.ApelDbException,
+            xml.XMLParserException,
+            ExpatError,
         )
 
     def _connect(self, **_options: object) -> Connection:
