@@ -11,8 +11,7 @@ import msgspec
 from usance.cli.configuration import examples, output_option
 from usance.cli.present import Columns, show
 from usance.model.errors import ConfigurationError
-from usance.records.apel import split_records
-from usance.records.validate_cloud import message_findings
+from usance.records.validate import check_message
 
 _LARGEST = 8 << 20  # bytes; what is larger is no message
 
@@ -33,7 +32,7 @@ class Verdict(msgspec.Struct, frozen=True):
 @output_option
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 def validate(*, output: str, paths: Sequence[Path]) -> int:
-    """Check cloud messages: files, or all messages of a queue.
+    """Check messages of any record type: files, or all messages of a queue.
 
     Exit status 1 if the receiving side would refuse one of them, or count it wrongly.
     """
@@ -66,7 +65,5 @@ def _verdict(path: Path) -> Verdict:
         message = file.read(_LARGEST + 1)
     if len(message) > _LARGEST:
         return Verdict(str(path), 0, (f"is larger than {_LARGEST} bytes: no message",))
-    body = message.decode("ascii", "replace").strip().partition("\n")[2]
-    return Verdict(
-        str(path), sum(1 for _ in split_records(body)), tuple(str(one) for one in message_findings(message))
-    )
+    records, findings = check_message(message)
+    return Verdict(str(path), records, tuple(str(one) for one in findings))

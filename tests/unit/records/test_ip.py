@@ -180,7 +180,8 @@ def test_message_is_one_line_as_the_definition_has_it():
 
     assert text == (
         '{"SiteName": "TEST-Site", "CloudType": "usance/1 (OpenStack)", '
-        '"CloudComputeService": "cloud.test.org", "LocalUser": "user1", "GlobalUserName": "J\\u00fcrgen\\n@example.org", "LocalGroup": "project1", '
+        '"CloudComputeService": "cloud.test.org", '
+        '"LocalUser": "user1", "GlobalUserName": "J\\u00fcrgen\\n@example.org", "LocalGroup": "project1", '
         '"FQAN": "vo.example.org", "IPVersion": 4, "IPCount": 3, "MeasurementTime": 1790985599}'
     )
     assert message.startswith(b'{"Type": "APEL Public IP message", "Version": "v0.2", "UsageRecords": [{')
