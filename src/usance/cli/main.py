@@ -14,6 +14,7 @@ from usance.cli.db import db
 from usance.cli.ending import leave, run_to_end
 from usance.cli.extract import extract
 from usance.cli.projects import projects
+from usance.cli.publish import publish
 from usance.cli.republish import republish
 from usance.cli.status import status
 from usance.cli.validate import validate
@@ -32,7 +33,7 @@ def cli() -> None:
     """
 
 
-for command in (extract, status, projects, republish, validate, config, db):
+for command in (extract, status, projects, publish, republish, validate, config, db):
     cli.add_command(command)
 
 

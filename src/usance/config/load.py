@@ -63,6 +63,7 @@ class Need(enum.Flag):
     NOTHING = 0
     CLOUD = enum.auto()  # credentials
     RECORDS = enum.auto()  # the site's name, sources and messengers
+    MESSENGERS = enum.auto()  # only those, if any are named
     ALL = CLOUD | RECORDS
 
 
@@ -164,7 +165,9 @@ def _configuration(
         if finding not in found:  # each cloud says it of what all of them share
             found.append(finding)
 
-    messengers = _messengers(base, warn) if Need.RECORDS in need else ()
+    messengers: tuple[MessengerSettings, ...] = ()
+    if Need.RECORDS in need or (Need.MESSENGERS in need and base.is_written("messengers")):
+        messengers = _messengers(base, warn)
     names = cloud_names(base)
     readers = {name: cloud_reader(base, name) for name in names}
 

@@ -16,6 +16,8 @@ from usance.cli.main import cli
 from usance.config.options import EXTRACT_OPTIONS, expectation
 from usance.demo.__main__ import main as serve_demo
 from usance.legacy.caso_line import OLD_SPELLINGS
+from usance.legacy.caso_mapping_migrate import OWN_OPTIONS
+from usance.legacy.ssmsend import command_line as ssmsend_line
 
 _HEAD = """\
 # Commands
@@ -56,6 +58,32 @@ can't be found, go to standard error. Its options are those of `caso-extract`.
 Exit status 1 if a project can't be found or has no VO.
 """
 
+_SSMSEND = """\
+## ssmsend
+
+The sender of SSM, for cron jobs that exist. It reads `sender.cfg`, of SSM 2 to 4, sends what is in
+the queue, and logs where `[logging]` says. Exit status 0 if all went, 75 if another process is
+sending from the queue, else 1; see [Sending](../howto/publish.md) for what is better than SSM's.
+
+Beside SSM's options, `[broker]` takes `authn_port`, `cafile`, `login`, `passcode` and `vhost`, and
+`[certificates]` takes `cipher` (`aes128` or `aes256`). In `[broker]`, `host` may name several
+STOMP brokers, with commas between them.
+"""
+
+_CASO_MAPPING_MIGRATE = """\
+## caso-mapping-migrate
+
+Prints, for each project of `voms.json` (in any of its forms), the command of the OpenStack client that
+gives it its VO as a property: `openstack project set --property VO=<vo> <project>`. It asks no cloud.
+`vo_property` names another property. Its options are those of `caso-extract`, and:
+
+"""
+
+_CASO_MAPPING_MIGRATE_END = """
+Applying takes the role `admin` in Keystone. What a project has already is left alone. Exit status 1 if
+a project can't be found or changed; the others are.
+"""
+
 _DEMO = """\
 ## python -m usance.demo
 
@@ -69,7 +97,21 @@ def document() -> str:
     parts = [_HEAD]
     for path, command in commands():
         parts += [f"## {path}", "", *_section(path, command)]
-    parts += [_CASO, *_table(_caso_rows()), "", _CASO_PROJECTS, _DEMO, *_table(_click_rows(serve_demo)), ""]
+    parts += [
+        _CASO,
+        *_table(_caso_rows()),
+        "",
+        _CASO_PROJECTS,
+        _CASO_MAPPING_MIGRATE.rstrip() + "\n",
+        *_table(_migrate_rows()),
+        _CASO_MAPPING_MIGRATE_END,
+        _SSMSEND,
+        *_table(_argument_rows()),
+        "",
+        _DEMO,
+        *_table(_click_rows(serve_demo)),
+        "",
+    ]
     return "\n".join(parts)
 
 
@@ -129,6 +171,18 @@ def _caso_rows() -> Iterator[tuple[str, str, str]]:
     yield "`--debug`, `-d`", "", "Log everything, and show where errors come from."
     yield "`--version`", "", "Print the version."
     yield "`--log-file`, `--log-dir`, `--use-syslog`, ...", "", "The options of oslo.log."
+
+
+def _argument_rows() -> Iterator[tuple[str, str, str]]:
+    for action in ssmsend_line()._actions:  # noqa: SLF001 - argparse shows its options nowhere else
+        names = ", ".join(f"`{name}`" for name in reversed(action.option_strings))
+        yield names, action.metavar if isinstance(action.metavar, str) else "", action.help or ""
+
+
+def _migrate_rows() -> Iterator[tuple[str, str, str]]:
+    for option in OWN_OPTIONS:
+        yield f"`--{option.name}`", _caso_value(option), option.help or ""
+    yield "`--nodry-run`", "", "Do it, through Keystone's API, and print what was done."
 
 
 def _spellings(option: cfg.Opt) -> Iterator[str]:

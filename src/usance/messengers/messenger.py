@@ -17,7 +17,8 @@ class Messenger(Protocol):
     """One way to deliver messages; entry points of `usance.messengers` name such classes.
 
     A class takes a :class:`usance.config.settings.MessengerSettings` and raises ConfigurationError
-    for options that make no sense. The outbox keeps a watermark and a state for each messenger.
+    for options that make no sense. The outbox keeps a watermark and a state for each messenger. One
+    that keeps connections has a method `close`, which is called when there is no more to deliver.
     """
 
     name: str  # by which the outbox knows it; the same for all aliases of one messenger

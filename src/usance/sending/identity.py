@@ -107,10 +107,10 @@ def check_dates(certificate: x509.Certificate, path: Path, now: datetime) -> Non
 def ends_soon(what: str, end: datetime, now: datetime, days: int) -> list[str]:
     """Return a warning if something ends within so many days."""
     left = end - now
-    if left >= timedelta(days=days):
-        return []
     if left <= timedelta():
         return [f"{what} ended on {end:%Y-%m-%d %H:%M} UTC"]
+    if left >= timedelta(days=days):
+        return []
     if left < timedelta(days=2):
         return [f"{what} ends on {end:%Y-%m-%d %H:%M} UTC, in {left // timedelta(hours=1)} hours"]
     return [f"{what} ends on {end:%Y-%m-%d} UTC, in {left.days} days"]

@@ -137,9 +137,7 @@ class _Emptying:
             error = f"{failure.filename or self._settings.path}: {failure.strerror}"
         left = len(self._queue.names())
         if self._others:
-            self._troubles.append(
-                f"{self._others} of them are locked, or still being written"
-            )
+            self._troubles.append(f"{self._others} of them are locked, or still being written")
         return self._report(left, error or "; ".join(self._troubles) or None)
 
     async def _send(self, destination: str) -> None:

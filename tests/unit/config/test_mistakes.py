@@ -54,11 +54,7 @@ def refusal(tmp_path, text, environ=None, **overrides):
         ("[DEFAULT]\nmessengers = sms", ["there is no 'sms'", "did you mean ssm?"]),
         ("[DEFAULT]\nmessengers =", ["messengers is empty"]),
         ("[DEFAULT]\nmessengers = logstash", ["no logstash yet", "later release"]),
-        (
-            "[DEFAULT]\nextractor = nova,cinder",
-            ["no cinder yet", "storage records", "write extractor = nova"],
-        ),
-        ("[DEFAULT]\nextractor = neutron", ["no neutron yet", "write extractor = nova"]),
+        ("[DEFAULT]\nextractor = nova,cindre", ["there is no 'cindre'", "did you mean cinder?"]),
         ("[DEFAULT]\nextractor = novva", ["did you mean nova?"]),
         ("[messenger_ssm]\nrecord_types = clouds", ["names no type of record"]),
         ("[DEFAULT]\nextract_from = last tuesday", ["it is not a time", "2026-11-21"]),
@@ -135,7 +131,7 @@ def test_a_misspelt_option_is_warned_of_with_what_was_meant(tmp_path):
     assert told[0].endswith("did you mean spooldir?")
     assert "'wibble'" in told[1]
     assert told[2].endswith("did you mean output_path?")
-    assert told[3].endswith("it belongs into [logstash]")
+    assert told[3].endswith("it belongs into [publish]")
 
 
 def test_a_misspelt_section_is_warned_of_once(tmp_path):

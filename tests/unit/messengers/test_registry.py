@@ -33,7 +33,7 @@ def test_logstash_is_said_not_to_be_there_yet(configured):
 
 
 def test_an_unknown_messenger_is_named_with_those_that_exist():
-    with pytest.raises(ConfigurationError, match=r"no messenger 'pigeon' \(there are file, noop, ssm"):
+    with pytest.raises(ConfigurationError, match=r"no messenger 'pigeon' \(there are ams, file, "):
         find_messenger(MessengerSettings("pigeon"))
 
 
