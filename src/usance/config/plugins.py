@@ -17,7 +17,6 @@ SOURCES: Final = "usance.sources"
 _CLASS: Final = re.compile(r"caso\.(?:messenger|extract)\.(?P<module>\w+)[.:](?P<name>\w+)")
 
 _NOT_YET: Final = {
-    "cinder": "storage records come with the next release; write extractor = nova",
     "prometheus": "energy records come with a later release; write extractor = nova",
     "logstash": "that messenger comes with a later release; write another one into messengers",
     "greendigit_cim": "that messenger comes with a later release; write another one into messengers",

@@ -70,11 +70,11 @@ def test_a_configuration_of_caso_1(run, cloud_url, tmp_path):
 
 
 def test_extractors_that_are_not_there_yet_are_named(run, conf):
-    result = run("caso-extract", "--config-file", conf, "--extractor", "nova,cinder")
+    result = run("caso-extract", "--config-file", conf, "--extractor", "nova,prometheus")
 
     assert result.returncode == 2
     assert result.stderr.splitlines()[-1].startswith(
-        "caso-extract: extractor on the command line: there is no cinder"
+        "caso-extract: extractor on the command line: there is no prometheus"
     )
     assert "Traceback" not in result.stderr
 
