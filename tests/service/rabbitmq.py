@@ -1,0 +1,152 @@
+"""A real RabbitMQ that speaks STOMP, for tests: its own node, directories and ports on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pika
+
+PROGRAMS = Path("/usr/lib/rabbitmq/bin")  # /usr/sbin/rabbitmq-server wants its system user
+HOW_TO_GET_IT = "RabbitMQ is not installed here; get it with: apt-get install rabbitmq-server"
+USER, PASSWORD = "usance", "loopback"
+_START_S = 120
+
+
+def is_installed() -> bool:
+    """Say whether there is a RabbitMQ to start."""
+    return (PROGRAMS / "rabbitmq-server").exists() and shutil.which("epmd") is not None
+
+
+class RabbitMq:
+    """A broker that is started once, and stopped by the ids of its processes."""
+
+    def __init__(self, certificate: Path, key: Path, cafile: Path) -> None:
+        self._home = Path(tempfile.mkdtemp(prefix="usance-rabbitmq-"))
+        self._epmd_port, cluster, self.amqp_port, self.stomp_port, self.stomps_port = _free_ports(5)
+        (self._home / "plugins").write_text("[rabbitmq_stomp].\n")
+        (self._home / "rabbitmq.conf").write_text(
+            f"""
+            default_user = {USER}
+            default_pass = {PASSWORD}
+            loopback_users = none
+            log.console = true
+            log.file = false
+            stomp.listeners.tcp.1 = 127.0.0.1:{self.stomp_port}
+            stomp.listeners.ssl.1 = 127.0.0.1:{self.stomps_port}
+            ssl_options.cacertfile = {cafile}
+            ssl_options.certfile = {certificate}
+            ssl_options.keyfile = {key}
+            ssl_options.verify = verify_peer
+            ssl_options.fail_if_no_peer_cert = true
+            """
+        )
+        (self._home / "environment").touch()
+        self._environment = {
+            "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin",
+            "LANG": "C.UTF-8",
+            "HOME": str(self._home),  # the cookie lies there
+            "RABBITMQ_NODENAME": f"usance{self.amqp_port}@localhost",
+            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+            "RABBITMQ_NODE_PORT": str(self.amqp_port),
+            "RABBITMQ_DIST_PORT": str(cluster),
+            "RABBITMQ_BASE": str(self._home),
+            "RABBITMQ_MNESIA_BASE": str(self._home / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(self._home / "log"),
+            "RABBITMQ_CONF_ENV_FILE": str(self._home / "environment"),
+            "RABBITMQ_CONFIG_FILE": str(self._home / "rabbitmq.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self._home / "plugins"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+                "+S 2:2 +sbwt none -kernel inet_dist_use_interface {127,0,0,1}"
+            ),
+            "ERL_EPMD_PORT": str(self._epmd_port),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+        }
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        """Start the port mapper and the broker; return when it lets us in."""
+        epmd = ["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"]
+        for command in (epmd, [str(PROGRAMS / "rabbitmq-server")]):
+            with (self._home / "output").open("ab") as output:
+                self._processes.append(
+                    subprocess.Popen(
+                        command,
+                        env=self._environment,
+                        cwd=self._home,
+                        stdin=subprocess.DEVNULL,
+                        stdout=output,
+                        stderr=output,
+                        start_new_session=True,
+                    )
+                )
+        until = time.monotonic() + _START_S
+        while not self._lets_us_in():
+            if time.monotonic() > until or self._processes[-1].poll() is not None:
+                output = (self._home / "output").read_text(errors="replace")
+                self.stop()
+                raise RuntimeError(f"RabbitMQ did not start: {output[-3000:]}")
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._processes[-1].wait(0.2)
+
+    def _lets_us_in(self) -> bool:
+        for port in (self.amqp_port, self.stomp_port, self.stomps_port):
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+            except OSError:
+                return False
+        try:
+            self._connect().close()
+        except pika.exceptions.AMQPError:
+            return False
+        return True
+
+    def _connect(self) -> pika.BlockingConnection:
+        return pika.BlockingConnection(
+            pika.ConnectionParameters(
+                "127.0.0.1", self.amqp_port, credentials=pika.PlainCredentials(USER, PASSWORD)
+            )
+        )
+
+    def taken(self, queue: str) -> Iterator[tuple[dict[str, str], bytes]]:
+        """Take what is in a queue: the headers and the body of each message."""
+        connection = self._connect()
+        try:
+            channel = connection.channel()
+            channel.queue_declare(queue, durable=True)
+            while (found := channel.basic_get(queue, auto_ack=True))[0] is not None:
+                yield found[1].headers or {}, found[2]
+        finally:
+            connection.close()
+
+    def stop(self) -> None:
+        """Stop what was started, and remove its directory."""
+        for process in reversed(self._processes):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(30)
+        self._processes.clear()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+
+def _free_ports(count: int) -> list[int]:
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
