@@ -81,6 +81,8 @@ class Cloud:
         headers = {"X-Auth-Token": self.token, "Accept": "application/json"}
         if service == "compute":
             headers["OpenStack-API-Version"] = f"compute {version or self.microversion}"
+        if service == "block-storage":
+            headers["OpenStack-API-Version"] = "volume 3.70"
         data = None
         if isinstance(body, bytes):
             data, headers["Content-Type"] = body, "application/octet-stream"

@@ -10,6 +10,7 @@ Options = dict[str, str | int]
 Sections = dict[str, Options]
 
 COMPUTES = ("compute1", "compute2")  # two, so that a resize can go from one host to another
+DEFAULT_VOLUME_TYPE = "lab.standard"
 POOL: Options = {"max_pool_size": 10, "max_overflow": 20}
 
 
@@ -137,6 +138,35 @@ def neutron(place: Place) -> Sections:
     return merged(every_service(place, "neutron"), own)
 
 
+def cinder(place: Place) -> Sections:
+    """Return cinder.conf: volumes that exist in the database only, of the driver of Cinder's own tests."""
+    state, installed = place.state / "cinder", place.virtualenv / "etc/cinder"
+    own: Sections = {
+        "DEFAULT": {
+            "auth_strategy": "keystone",
+            "my_ip": "127.0.0.1",
+            "host": "lab",
+            "state_path": str(state),
+            "enabled_backends": "fake",
+            "default_volume_type": DEFAULT_VOLUME_TYPE,
+            "glance_api_servers": place.url("glance"),
+            "allowed_direct_url_schemes": "",
+            "api_paste_config": str(installed / "api-paste.ini"),
+            "resource_query_filters_file": str(installed / "resource_filters.json"),
+            "rootwrap_config": str(installed / "rootwrap.conf"),
+            "osapi_volume_workers": 1,
+            **dict.fromkeys(("quota_volumes", "quota_snapshots", "quota_gigabytes"), -1),
+        },
+        "fake": {"volume_driver": "usancelab.volumes.LabVolumeDriver", "volume_backend_name": "fake"},
+        "database": POOL | {"connection": place.database("cinder")},
+        "keystone_authtoken": token_check(place, "cinder"),
+        "service_user": account(place, "cinder") | {"send_service_user_token": "true"},
+        "nova": account(place, "cinder") | {"interface": "public"},
+        "coordination": {"backend_url": f"file://{state / 'coordination'}"},
+    }
+    return merged(every_service(place, "cinder"), own)
+
+
 def nova(place: Place) -> Sections:
     """Return nova.conf, less the databases: nova-compute refuses to start when it sees them."""
     own: Sections = {
@@ -161,7 +191,7 @@ def nova(place: Place) -> Sections:
         "placement": account(place, "placement") | {"region_name": REGION},
         "glance": {"endpoint_override": place.url("glance")},
         "neutron": account(place, "neutron") | {"region_name": REGION, "default_floating_pool": "public"},
-        "cinder": account(place, "nova") | {"os_region_name": REGION},
+        "cinder": account(place, "cinder") | {"os_region_name": REGION},
         "scheduler": {"workers": 1, "discover_hosts_in_cells_interval": 5},
         "conductor": {"workers": 1},
         "quota": dict.fromkeys(("instances", "cores", "ram", "server_groups", "metadata_items"), -1),
@@ -219,7 +249,7 @@ def write_rabbitmq(place: Place) -> None:
 
 def write_policies(place: Place, variant: str | None) -> None:
     """Give the services the policy files of a variant; without one they keep their defaults."""
-    for service in ("keystone", "nova", "neutron", "glance"):
+    for service in ("keystone", "nova", "neutron", "glance", "cinder"):
         source = HERE / "policies" / variant / f"{service}.yaml" if variant else None
         text = source.read_text(encoding="utf-8") if source and source.exists() else "{}\n"
         target = place.etc / service / "policy.yaml"
@@ -231,7 +261,7 @@ def write_configuration(place: Place) -> None:
     """Write every file, and make the directories that they name."""
     for directory in (place.run, place.log, place.state):
         directory.mkdir(parents=True, exist_ok=True)
-    for name in ("keystone", "glance", "neutron", "nova"):
+    for name in ("keystone", "glance", "neutron", "nova", "cinder"):
         (place.state / name / "lock").mkdir(parents=True, exist_ok=True)
     for name in ("images", "staging", "tasks"):
         (place.state / "glance" / name).mkdir(parents=True, exist_ok=True)
@@ -239,6 +269,7 @@ def write_configuration(place: Place) -> None:
     write_ini(place.etc / "placement/placement.conf", placement(place))
     write_ini(place.etc / "glance/glance-api.conf", glance(place))
     write_ini(place.etc / "neutron/neutron.conf", neutron(place))
+    write_ini(place.etc / "cinder/cinder.conf", cinder(place))
     write_ini(place.etc / "nova/nova.conf", nova(place))
     write_ini(place.etc / "nova/nova-db.conf", nova_databases(place))
     write_ini(place.etc / "nova/nova-soft.conf", NOVA_SOFT)

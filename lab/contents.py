@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from client import Cloud, wait_for
-from configuration import COMPUTES
+from configuration import COMPUTES, DEFAULT_VOLUME_TYPE
 from place import PASSWORD, REGION, Place
 
 ENDPOINTS = {  # name: (type, path, service of place)
@@ -14,6 +14,7 @@ ENDPOINTS = {  # name: (type, path, service of place)
     "placement": ("placement", ""),
     "glance": ("image", ""),
     "neutron": ("network", ""),
+    "cinder": ("block-storage", "/v3"),
 }
 ROLES = ("admin", "service", "member", "reader", "accounting")
 # The account of the accounting program: today's way (reader), and that of cASO's 3.x documentation.
@@ -25,6 +26,7 @@ PROJECTS: dict[str, dict[str, str]] = {
 }
 VOMS = {"ops.example.org": {"projects": ["lab-ops"]}}
 HEPSCORE = {"accounting:benchmark_type": "hepscore23", "accounting:benchmark_value": "18.5"}
+VOLUME_TYPES = (DEFAULT_VOLUME_TYPE, "lab.fast")
 FLAVORS: dict[str, tuple[int, int, int, int, dict[str, str]]] = {
     # name: vcpus, ram in MiB, disk and ephemeral disk in GiB, properties
     "lab.small": (1, 2048, 20, 0, HEPSCORE),
@@ -128,6 +130,14 @@ def make_image(cloud: Cloud, name: str, properties: dict[str, str]) -> str:
     return made
 
 
+def make_volume_types(cloud: Cloud) -> None:
+    """Make the types of volumes."""
+    have = {kind["name"] for kind in cloud.get("block-storage", "/types?is_public=None")["volume_types"]}
+    for name in VOLUME_TYPES:
+        if name not in have:
+            cloud.post("block-storage", "/types", {"volume_type": {"name": name}})
+
+
 def make_networks(cloud: Cloud) -> None:
     """Make a network for servers, one for floating IPs, and a router between them."""
     if cloud.get("network", "/v2.0/networks?name=public")["networks"]:
@@ -160,10 +170,17 @@ def wait_for_computes(cloud: Cloud) -> None:
         up = [service["binary"] for service in found if service["state"] == "up"]
         return up.count("nova-compute") >= len(COMPUTES) and {"nova-conductor", "nova-scheduler"} <= set(up)
 
+    def volumes_are_up() -> bool:
+        found = cloud.get("block-storage", "/os-services")["services"]
+        return {"cinder-scheduler", "cinder-volume"} <= {
+            one["binary"] for one in found if one["state"] == "up"
+        }
+
     def hosts_are_mapped() -> bool:
         return len(cloud.get("compute", "/os-hypervisors")["hypervisors"]) >= len(COMPUTES)
 
     wait_for("Nova's services", services_are_up)
+    wait_for("Cinder's services", volumes_are_up)
     wait_for("the computes to be mapped to their cell", hosts_are_mapped)
 
 
@@ -177,5 +194,6 @@ def fill(place: Place) -> None:
         make_flavor(cloud, name)
     make_image(cloud, "lab-plain", {})
     make_image(cloud, "lab-market", {"vmcatcher_event_ad_mpuri": "https://appdb.example.org/store/image/1"})
+    make_volume_types(cloud)
     make_networks(cloud)
     wait_for_computes(cloud)

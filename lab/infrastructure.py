@@ -9,7 +9,7 @@ import subprocess
 from place import PASSWORD, Place
 from processes import call, listens, running, start, wait_until
 
-DATABASES = ("keystone", "placement", "nova_api", "nova", "nova_cell0", "glance", "neutron")
+DATABASES = ("keystone", "placement", "nova_api", "nova", "nova_cell0", "glance", "neutron", "cinder")
 RABBITMQ = "/usr/lib/rabbitmq/bin"  # the programs themselves: /usr/sbin/rabbitmq-server wants its system user
 
 

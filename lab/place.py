@@ -21,6 +21,7 @@ PORT_OFFSETS = {
     "neutron": 696,
     "nova": 774,
     "nova-soft": 775,
+    "cinder": 776,
     "placement": 778,
 }
 

@@ -1,7 +1,8 @@
-"""Serve one OpenStack API on loopback: `python serve.py MODULE PORT PROCESSES`.
+"""Serve one OpenStack API on loopback: `python serve.py MODULE PORT PROCESSES [ARGUMENT...]`.
 
 Runs with the Python of the lab's virtual environment. The services read sys.argv when they
-are loaded, so that a server with arguments of its own (the gunicorn command) would mislead them.
+are loaded, so that a server with arguments of its own (the gunicorn command) would mislead them;
+what follows PROCESSES is for the service.
 """
 
 import sys
@@ -38,5 +39,6 @@ class Api(BaseApplication):
 
 
 if __name__ == "__main__":
-    arguments, sys.argv = sys.argv[1:], sys.argv[:1]
-    Api(*arguments).run()
+    module, port, processes, *rest = sys.argv[1:]
+    sys.argv = [sys.argv[0], *rest]
+    Api(module, port, processes).run()

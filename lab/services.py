@@ -25,8 +25,9 @@ from packages import install, lock_digest
 from place import HERE, PASSWORD, REGION, Place
 from processes import answers, call, running, say, start, stop, wait_until
 
-APIS = ("keystone", "placement", "glance", "neutron", "nova", "nova-soft")
-WORKERS = ("nova-conductor", "nova-scheduler", *(f"nova-{host}" for host in COMPUTES))
+APIS = ("keystone", "placement", "glance", "neutron", "cinder", "nova", "nova-soft")
+VOLUMES = ("cinder-scheduler", "cinder-volume")
+WORKERS = ("nova-conductor", "nova-scheduler", *(f"nova-{host}" for host in COMPUTES), *VOLUMES)
 # Stopped in this order: who uses something goes before it.
 STOP_ORDER = (WORKERS, APIS[1:], ("keystone",), ("rabbitmq",), ("epmd", "memcached", "mariadb"))
 
@@ -47,6 +48,7 @@ def set_up_databases(place: Place) -> None:
     keystone = [place.program("keystone-manage"), *config_files(place, "keystone", "keystone.conf")]
     neutron = [place.program("neutron-db-manage"), *config_files(place, "neutron", "neutron.conf")]
     placement = [place.program("placement-manage"), *config_files(place, "placement", "placement.conf")]
+    cinder = [place.program("cinder-manage"), *config_files(place, "cinder", "cinder.conf")]
     glance = [place.program("glance-manage"), *config_files(place, "glance", "glance-api.conf")]
     user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
     owner = ["--keystone-user", user, "--keystone-group", group]
@@ -73,6 +75,7 @@ def set_up_databases(place: Place) -> None:
             [*placement, "db", "sync"],
             [*glance, "db", "sync"],
         ],
+        "cinder": [[*cinder, "db", "sync"]],
     }
     for keys in ("fernet", "credential"):
         (place.state / "keystone" / keys).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -117,9 +120,18 @@ def set_up(place: Place) -> Path:
     return place.state / "set-up"
 
 
+def is_set_up(place: Place) -> bool:
+    """Say whether the databases are complete, and those that this code would make."""
+    try:
+        found = json.loads(set_up(place).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(found == snapshot_identity(place))
+
+
 def prepare_state(place: Place) -> None:
     """Make the databases, from the snapshot where there is one."""
-    if set_up(place).exists():
+    if is_set_up(place):
         pass
     elif snapshot_is_usable(place):
         say("databases, from the snapshot")
@@ -130,14 +142,16 @@ def prepare_state(place: Place) -> None:
         start_mariadb(place)
         set_up_databases(place)
         save_snapshot(place)
-    set_up(place).touch()
+    set_up(place).write_text(json.dumps(snapshot_identity(place)), encoding="utf-8")
     start_mariadb(place)
 
 
-def start_api(place: Place, name: str, module: str, processes: int, extra: dict[str, str]) -> None:
-    """Start one API behind a small WSGI server."""
-    command = [place.program("python"), str(HERE / "serve.py"), module, str(place.port(name)), str(processes)]
-    start(place, name, command, extra)
+def start_api(
+    place: Place, name: str, module: str, processes: int, extra: dict[str, str], *arguments: str
+) -> None:
+    """Start one API behind a small WSGI server; *arguments* are those that the service itself reads."""
+    serve = [place.program("python"), str(HERE / "serve.py"), module, str(place.port(name)), str(processes)]
+    start(place, name, [*serve, *arguments], extra)
 
 
 def start_apis(place: Place) -> None:
@@ -154,6 +168,8 @@ def start_apis(place: Place) -> None:
         "OS_NEUTRON_CONFIG_FILES": "neutron.conf",
     }
     start_api(place, "neutron", "neutron.wsgi.api", 1, neutron)
+    # Cinder knows no variable for its configuration.
+    start_api(place, "cinder", "cinder.wsgi.api", 1, {}, *config_files(place, "cinder", "cinder.conf"))
     nova = {
         "OS_NOVA_CONFIG_DIR": str(place.etc / "nova"),
         "OS_NOVA_CONFIG_FILES": "api-paste.ini;nova.conf;nova-db.conf",
@@ -164,7 +180,9 @@ def start_apis(place: Place) -> None:
 
 
 def start_workers(place: Place) -> None:
-    """Start what does Nova's work behind its API."""
+    """Start what does the work behind the APIs of Nova and Cinder."""
+    for name in VOLUMES:
+        start(place, name, [place.program(name), *config_files(place, "cinder", "cinder.conf")])
     for name in ("nova-conductor", "nova-scheduler"):
         start(place, name, [place.program(name), *nova_files(place)])
     for host in COMPUTES:
@@ -176,7 +194,7 @@ def up(place: Place) -> None:
     """Install what is missing, and start everything; what runs already is left alone."""
     began = time.monotonic()
     install(place)
-    if not set_up(place).exists():  # the first time, or an interrupted set-up
+    if not is_set_up(place):  # the first time, an interrupted set-up, or that of another lab
         reset(place)
     write_configuration(place)
     start_rabbitmq(place)
