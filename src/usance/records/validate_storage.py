@@ -198,11 +198,6 @@ _REASON: Final[Mapping[str, Callable[[str], str | None]]] = {
 """Why a value of a field would be refused, or None."""
 
 
-def is_storage_message(message: bytes) -> bool:
-    """Tell whether the receiver takes a message for one of storage records: it begins like XML."""
-    return message.lstrip()[:1] == b"<"
-
-
 def message_findings(message: bytes) -> list[Finding]:
     """Return what is wrong with a whole storage message: its size, its root, each of its records."""
     found: list[Finding] = []
@@ -229,11 +224,3 @@ def message_findings(message: bytes) -> list[Finding]:
             found.append(Finding("recordId", f"record {place}: {record_id[:80]} stands twice"))
         seen.add(record_id)
     return found
-
-
-def count_records(message: bytes) -> int:
-    """Return how many records a storage message holds; 0 for what can't be read."""
-    try:
-        return len(_parse(message.strip()))
-    except _UnreadableError:
-        return 0

@@ -67,7 +67,8 @@ def test_a_word_that_is_no_choice_is_a_mistake():
 
 def test_a_messenger_carries_only_the_types_that_it_is_told_to():
     assert (
-        find_messenger(MessengerSettings("ssm", record_types=frozenset({"ip"}))).record_types == frozenset()
+        find_messenger(MessengerSettings("ssm", record_types=frozenset({"energy"}))).record_types
+        == frozenset()
     )
 
 

@@ -14,7 +14,7 @@ from usance.records.star import CLOSING, OPENING
 from usance.records.storage import storage_records
 from usance.records.storage_star import StorageStar
 from usance.records.validate_cloud import MAX_MESSAGE_BYTES
-from usance.records.validate_storage import count_records, is_storage_message, message_findings, text_findings
+from usance.records.validate_storage import message_findings, text_findings
 
 CORPUS = json.loads((Path(__file__).parent / "apel_star_verdicts.json").read_text())
 CONTEXT = RecordContext("TEST-Site", "cloud.test.org", "vo.example.org")
@@ -51,15 +51,6 @@ def test_findings_name_the_field_and_the_reason():
 def test_a_text_that_would_be_two_records_is_none():
     assert "2 elements" in str(text_findings(TEXT + TEXT)[0])
     assert text_findings(f"{TEXT}{CLOSING}{OPENING}")
-
-
-def test_records_are_counted():
-    message = FORM.pack([TEXT, TEXT.replace("recordId=", "recordId= ")])
-
-    assert is_storage_message(b"\n" + message)
-    assert count_records(message) == 2
-    assert count_records(b"<x") == 0
-    assert not is_storage_message(b"APEL-cloud-message: v0.4\n")
 
 
 def test_a_message_that_the_wire_would_not_take_is_found():
