@@ -45,7 +45,7 @@ from usance.records.ip import (
 
 LOG = logging.getLogger(__name__)
 
-_WINDOW: Final = timedelta(days=31)
+_WINDOW: Final = 32
 """Days that are counted in one reading of the timelines."""
 
 _PAGE: Final = 1000  # timelines looked at together
@@ -80,25 +80,30 @@ class IpMaker:
         if plan is None:
             return
         yield Due((), untold=plan.untold)
+        if plan.end < plan.start:
+            return
         teller = _Teller(asked)
         before: Counts = {}
-        start = plan.start
-        if start > plan.first:
-            # The day before tells who had addresses and has none now.
-            before = _counted(asked, [measurement(start - DAY, plan.until)])[0]
-        while start <= plan.end:
-            window = [
-                measurement(day, plan.until) for day in days(start, min(plan.end, start + _WINDOW - DAY))
-            ]
+        for window in _windows(plan):
             counted = _counted(asked, window)
             staged = asked.staged(RESOURCE_KIND, [day_name(one.day) for one in window])
             for when, counts in zip(window, counted, strict=True):
-                yield teller.day(when, counts, before, staged.get(day_name(when.day), {}))
-                if month_start(when.day + DAY) != month_start(when.day) or when.day == plan.end:
-                    yield Due(tuple(teller.last_words()))
+                if when.day >= plan.start:
+                    yield teller.day(when, counts, before, staged.get(day_name(when.day), {}))
+                    if when.day == plan.end or month_start(when.day + DAY) != month_start(when.day):
+                        yield Due(tuple(teller.last_words()))
                 before = counts
-            start += _WINDOW
         _log_origins(asked, before)
+
+
+def _windows(plan: _Plan) -> Iterator[list[Measurement]]:
+    """Yield the days that are due, a bounded number at a time.
+
+    The day before them is counted, too: it tells who had addresses and has none now.
+    """
+    due = days(max(plan.first, plan.start - DAY), plan.end)
+    while window := [measurement(day, plan.until) for day in islice(due, _WINDOW)]:
+        yield window
 
 
 class _Teller:
