@@ -7,12 +7,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
+import msgspec
 
 from usance.demo.clock import Clock
 from usance.demo.cloud import CloudOptions, DemoCloud
 from usance.demo.faults import Fault, FaultKind
 from usance.demo.history import SeededHistory
 from usance.demo.setup import write_caso_conf
+from usance.demo.storage_script import random_storage
 
 
 def _instant(text: str | None) -> datetime | None:
@@ -29,6 +31,9 @@ def _instant(text: str | None) -> datetime | None:
 @click.option("--servers", default=30, show_default=True, help="How many servers there ever are.")
 @click.option("--projects", default=3, show_default=True, help="In how many projects.")
 @click.option("--seed", default=0, show_default=True, help="The same seed gives the same cloud.")
+@click.option(
+    "--volumes", default=0, help="How many volumes, snapshots and backups there ever are, of random lives."
+)
 @click.option("--port", default=0, help="0, the default: any that is free.")
 @click.option("--latency-ms", default=0.0, help="Added to every answer.")
 @click.option("--page-cap", default=1000, show_default=True, help="Nova's osapi_max_limit.")
@@ -59,6 +64,7 @@ def main(
     servers: int,
     projects: int,
     seed: int,
+    volumes: int,
     port: int,
     latency_ms: float,
     page_cap: int,
@@ -80,17 +86,20 @@ def main(
         raise click.ClickException(f"{missing.name} is not installed (pip install 'usance[demo]')") from None
     ticking = Clock(_instant(clock))
     last = _instant(end) or ticking.now()
+    first = _instant(begin) or last - timedelta(days=90)
     history = SeededHistory(
         seed,
         projects=projects,
         servers=servers,
-        begin=_instant(begin) or last - timedelta(days=90),
+        begin=first,
         end=last,
         actions=actions,
         deleted=deleted,
         hostile=hostile,
         late=late,
     )
+    stored = random_storage(history.site, seed, volumes, begin=first, end=last)
+    history.site = msgspec.structs.replace(history.site, volumes=(*history.site.volumes, *stored))
     major, _, minor = microversion.partition(".")
     options = CloudOptions(page_cap=page_cap, max_microversion=(int(major), int(minor)))
     cloud = DemoCloud(history, clock=ticking, options=options)
