@@ -54,6 +54,7 @@ def reason_of(body: bytes) -> str:
         return ""
     inner = next(iter(content.values()))
     message = inner.get("message") if isinstance(inner, dict) else content.get("message")
+    message = message or content.get("description")  # of Gnocchi
     return one_line(message) if isinstance(message, str) else ""
 
 

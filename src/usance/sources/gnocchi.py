@@ -59,6 +59,9 @@ def sources(cloud: Cloud, settings: Settings) -> list[GnocchiSource]:
     return [GnocchiSource(cloud, settings.flavor_keys)]
 
 
+_Flavor = tuple[str | None, str | None]  # id and name
+
+
 class _Group(msgspec.Struct):
     """What is known while a group of projects is looked at."""
 
@@ -66,6 +69,14 @@ class _Group(msgspec.Struct):
     scope: TokenScope
     memory: Memory
     begin: datetime
+
+
+class _Read(msgspec.Struct, frozen=True):
+    """What was found out about one server."""
+
+    row: ServerRow  # its present revision
+    told: list[Told]
+    outlived: datetime | None  # when it was polled although its deletion had begun long before
 
 
 class GnocchiSource:
@@ -86,7 +97,7 @@ class GnocchiSource:
         self._reader = FlavorReader(flavor_keys or FlavorKeys())
         self._margin = timedelta(seconds=cloud.settings.margin_s)
         self._without_nova = False
-        self._sizes: dict[tuple[str | None, str | None], Mapping[str, Value]] = {}  # as measures told them
+        self._sizes: dict[_Flavor, Mapping[str, Value]] = {}  # as measures told them
 
     def plan(
         self,
@@ -181,29 +192,40 @@ class GnocchiSource:
                 != marker(self._resource(project_id, row), row, group.begin, group.begin).statement
             ]
             for some in sliced(changed):
-                found = await side_by_side(self._look_into(group, project_id, row) for row in some)
-                yield project_id, Batch(tuple(one for several in found for one in several))
+                read = await side_by_side(self._read(group, row) for row in some)
+                # What the measures of one server tell of a flavor holds for the others, too.
+                told = [self._say(group, project_id, one) for one in read if one is not None]
+                yield project_id, Batch(tuple(one for several in told for one in several))
 
     def _resource(self, project_id: str, row: ServerRow) -> Resource:
         return Resource(project_id, self._cloud.cloud_id, SERVER, row.id)
 
-    async def _look_into(self, group: _Group, project_id: str, row: ServerRow) -> list[Observation]:
-        """Return what the revisions of a changed server say, and that they were read."""
+    async def _read(self, group: _Group, row: ServerRow) -> _Read | None:
+        """Find out all about a changed server; None for one that was removed from Gnocchi meanwhile."""
         revisions = await self._api.revisions(group.scope, row.id)
         if not revisions:
-            return []
+            return None
         several = stretches(revisions)
         told = [await self._tell(group, one, alone=len(several) == 1) for one in several]
-        last = revisions[-1]
-        outlived = await self._outlived(group, last)
+        return _Read(revisions[-1], told, await self._outlived(group, revisions[-1]))
+
+    def _say(self, group: _Group, project_id: str, read: _Read) -> list[Observation]:
+        """Return what was read as observations, and that it was read."""
+        told = [
+            msgspec.structs.replace(
+                one, flavor={**self._sizes.get(_flavor_of(one.stretch), {}), **one.flavor}
+            )
+            for one in read.told
+        ]
         pending = ""
         if any(size not in one.flavor for one in told for size in SIZES):
             pending = "sizes"
-        elif self._is_unconfirmed(group, last) and outlived is None:
+        elif self._is_unconfirmed(group, read.row) and read.outlived is None:
             pending = "deletion"
-        resource = self._resource(project_id, last)
-        read = marker(resource, last, group.begin, max(group.begin, self._cloud.clock.now()), pending)
-        return [*observations(resource, told, outlived), read]
+        resource = self._resource(project_id, read.row)
+        end = max(group.begin, self._cloud.clock.now())
+        done = marker(resource, read.row, group.begin, end, pending)
+        return [*observations(resource, told, read.outlived), done]
 
     def _is_unconfirmed(self, group: _Group, row: ServerRow) -> bool:
         ended = told_instant(row.ended_at)
@@ -256,8 +278,8 @@ class GnocchiSource:
                 if size is not None:
                     found[attribute] = size
         if all(size in found for size in (*SIZES, EPHEMERAL_GIB)):
-            self._sizes[row.flavor_id, row.flavor_name] = found
-        return {**self._sizes.get((row.flavor_id, row.flavor_name), {}), **found}
+            self._sizes[_flavor_of(stretch)] = found
+        return found
 
     async def _measured(self, group: _Group, stretch: Stretch) -> tuple[datetime, ...]:
         """Return when the first sample in a stretch came and, if it has ended, the last."""
@@ -280,3 +302,7 @@ class GnocchiSource:
         head = await self._api.measures(group.scope, metric_id, begin, head_end)
         tail = await self._api.measures(group.scope, metric_id, tail_begin, end) if head_end < end else []
         return inside(head, begin, head_end), inside(tail, tail_begin, stretch.end)
+
+
+def _flavor_of(stretch: Stretch) -> _Flavor:
+    return stretch.row.flavor_id, stretch.row.flavor_name
