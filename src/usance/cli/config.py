@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from usance.cli.configuration import cloud_option, configuration_options, configure, examples, output_option
+from usance.cli.migrate import migrate
 from usance.cli.present import Columns, printable, show
 from usance.config.findings import Finding, Level
 from usance.config.load import Need
@@ -24,7 +25,7 @@ from usance.config.settings import Settings, without_password
     )
 )
 def config() -> None:
-    """Check the configuration, or print a sample of it."""
+    """Check the configuration, print a sample of it, or bring one of cASO up to date."""
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -105,6 +106,9 @@ def _shared(settings: Settings) -> dict[str, str]:
         "ledger": without_password(settings.ledger_url),
         "lock": str(settings.lock_dir),
     }
+
+
+config.add_command(migrate)
 
 
 @config.command(

@@ -108,8 +108,8 @@ def _from_section(reader: OptionReader) -> AuthSettings:
 
 def _from_extractor(reader: OptionReader, warn: Callable[[str], None]) -> AuthSettings:
     place = reader.place("endpoint", OLD_ACCOUNT)
-    password = reader.text("password", OLD_ACCOUNT)
-    if password is None:
+    password = reader.value("password", OLD_ACCOUNT)  # with any space around it, as it was written
+    if not password:
         raise ConfigurationError(f"{place} needs a password beside it", hint="add password to [extractor]")
     warn(
         f"{place}: user, password and endpoint of [extractor] are used as an account of the domain "

@@ -89,6 +89,9 @@ def known_options(readers: Sequence[OptionReader]) -> dict[str, dict[str, Known]
     registered = (found for reader in readers for found in _registered(reader))
     for section, name, meaning in (*registered, *_accepted()):
         _know(known, section, name, meaning)
+    for section, names in readers[0].foreign.items():
+        for name in names:
+            _know(known, section, name, Known(section, name))
     known.pop(OLD_ACCOUNT, None)
     groups = {group: list(names) for group, names in known.items()}
     account = [option.dest for reader in readers for option in reader.options(AUTH).values()]
@@ -119,6 +122,8 @@ def _accepted() -> Iterator[tuple[str, str, Known]]:
             yield group, name, Known(group, name, remark)
     for plugin in _USUAL_PLUGINS:
         for option in loading.get_auth_plugin_conf_options(plugin):
+            for old in option.deprecated_opts:
+                yield AUTH, old.name or option.dest, Known(AUTH, option.dest)
             yield AUTH, option.dest, Known(AUTH, option.dest)
     for name in _OF_OSLO:
         yield DEFAULT, name, Known(DEFAULT, name)

@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from oslo_config import cfg
 
 from usance.config.clouds import chosen_clouds, cloud_names, cloud_reader, told_apart
 from usance.config.credentials import NOTHING, Credentials, find_credentials
 from usance.config.findings import Finding, Level, find_oddities
+from usance.config.foreign import foreign_options, load_foreign
 from usance.config.instants import read_beginning, read_instant
 from usance.config.options import (
     AUTH,
@@ -25,7 +27,15 @@ from usance.config.options import (
     USANCE,
     VM_STATES,
 )
-from usance.config.plugins import MESSENGERS, SOURCES, SUCCESSORS, check_plugin, translate
+from usance.config.plugins import (
+    MESSENGERS,
+    SOURCES,
+    SUCCESSORS,
+    caso_messenger,
+    check_plugin,
+    old_classes,
+    translate,
+)
 from usance.config.publishing import publish_settings
 from usance.config.rawfile import RawFiles, suggestion
 from usance.config.reader import OptionReader
@@ -72,7 +82,8 @@ class Configuration:
 
     `clouds` are the settings for each cloud, one at least. They differ in what is said of a cloud;
     ledger, spool, lock and messengers are the same in all of them, and may be read from `settings`,
-    the first. `conf` is for logging alone: nothing else reads it.
+    the first. `conf` is for logging alone, and `readers` (that of the whole configuration, then those
+    of the clouds) for writing it anew: nothing else reads them.
     """
 
     def __init__(
@@ -81,14 +92,15 @@ class Configuration:
         request: ExtractRequest,
         findings: Sequence[Finding],
         files: Sequence[Path],
-        conf: cfg.ConfigOpts,
+        readers: Sequence[OptionReader],
     ) -> None:
         self.clouds = tuple(clouds)
         self.settings = self.clouds[0]
         self.request = request
         self.findings = tuple(findings)
         self.files = tuple(files)
-        self.conf = conf
+        self.readers = tuple(readers)
+        self.conf: cfg.ConfigOpts = self.readers[0].conf
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
@@ -184,8 +196,9 @@ def _configuration(
         clouds = {one.cloud.cloud_id: one for one in clouds.values()}
     chosen = [clouds[name] for name in chosen_clouds(list(clouds), only)]
     request = _request(base) if Need.RECORDS in need else ExtractRequest()
-    findings = [*find_oddities(base.raw, [base, *readers.values()]), *found]
-    return Configuration(chosen, request, findings, base.raw.paths, base.conf)
+    all_readers = [base, *readers.values()]
+    findings = [*find_oddities(base.raw, all_readers), *found]
+    return Configuration(chosen, request, findings, base.raw.paths, all_readers)
 
 
 def _settings(
@@ -287,10 +300,19 @@ def _records(reader: OptionReader, need: Need) -> RecordSettings:
 
 
 def _messengers(reader: OptionReader, warn: Any) -> tuple[MessengerSettings, ...]:
-    names = dict.fromkeys(translate(word) for word in reader.words("messengers"))
+    words = reader.words("messengers")
+    names = dict.fromkeys(translate(word) for word in words)
     place = reader.place("messengers")
+    said = old_classes(words)
+    if said is not None:
+        warn(f"{place}: {said}")
     for name in names:
         check_plugin(MESSENGERS, name, place)
+    foreign = {name: point for name in names if (point := caso_messenger(name))}
+    for point in foreign.values():
+        load_foreign(point)
+    if foreign:
+        reader.foreign = foreign_options()
     if not names:
         raise ConfigurationError(
             f"{place} is empty, so that nothing would deliver the records",
@@ -298,7 +320,9 @@ def _messengers(reader: OptionReader, warn: Any) -> tuple[MessengerSettings, ...
         )
     if not reader.is_written("messengers"):
         warn("messengers is not set: records are kept in the ledger, and nothing delivers them (noop)")
-    return tuple(_messenger(reader, name, warn) for name in names)
+    files = reader.raw.paths
+    found = (_messenger(reader, name, warn) for name in names)
+    return tuple(msgspec.structs.replace(one, files=files) if one.name in foreign else one for one in found)
 
 
 def _messenger(reader: OptionReader, name: str, warn: Any) -> MessengerSettings:

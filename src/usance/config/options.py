@@ -39,7 +39,12 @@ SITE_OPTIONS: Final[list[cfg.Opt]] = [
         help="Name of the service within the site (CloudComputeService).",
     ),
     cfg.StrOpt("region_name", help="The OpenStack region to read. Not set: the only one there is."),
-    cfg.ListOpt("messengers", default=["noop"], help="What delivers the records, by name."),
+    cfg.ListOpt(
+        "messengers",
+        default=["noop"],
+        deprecated_opts=[_was("messaging")],  # as cASO's 3.x documentation prints it
+        help="What delivers the records, by name.",
+    ),
     cfg.StrOpt(
         "spooldir",
         default="/var/spool/caso",
@@ -393,7 +398,11 @@ OLD_LOG_OPTIONS: Final[list[cfg.Opt]] = [
 """Options of the command line of cASO that oslo.log had then."""
 
 ACCEPTED: Final[dict[str, dict[str, str]]] = {
-    DEFAULT: dict.fromkeys(("watch_log_file", "use_eventlog"), "it has no effect; oslo.log dropped it"),
+    DEFAULT: {
+        "watch_log_file": "it has no effect; oslo.log dropped it",
+        "use_eventlog": "it has no effect; oslo.log dropped it",
+        "fatal_deprecations": "it has no effect; it is for services that use oslo.log's deprecations",
+    },
     "logstash": dict.fromkeys(("host", "port"), "the Logstash messenger comes with a later release"),
     "prometheus": dict.fromkeys(
         (

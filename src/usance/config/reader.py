@@ -60,6 +60,8 @@ class OptionReader:
         self.overrides = overrides
         self.environ = environ
         self._given = given or {}
+        # Names, by group, that modules of others have registered for themselves.
+        self.foreign: Mapping[str, Sequence[str]] = {}
         self.conf = cfg.ConfigOpts()
         self._origin: dict[tuple[str, str], str] = {}
         self._options: dict[str, dict[str, cfg.Opt]] = {}

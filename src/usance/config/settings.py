@@ -88,6 +88,8 @@ class MessengerSettings(msgspec.Struct, frozen=True):
     name: str
     options: dict[str, str] = {}
     record_types: frozenset[str] = frozenset()  # empty: all that it can carry
+    # The configuration files, for a messenger that reads its options itself: one written for cASO.
+    files: tuple[Path, ...] = ()
 
     def __repr__(self) -> str:
         """Say which options are set, never their values: a messenger may need a password."""
