@@ -79,6 +79,10 @@ class Service:
             raise AccessError(f"{self.name} is asked in a project, and the token is for {scope}")
         return project_id
 
+    async def roles(self, scope: TokenScope) -> frozenset[str]:
+        """Return the names of the roles that the account has in a scope. Raises as a request would."""
+        return (await self._tokens.get(scope)).roles
+
     async def get(
         self,
         scope: TokenScope,

@@ -72,6 +72,7 @@ class NovaApi:
         self._compute = compute
         self._page_limit = page_limit
         self.version: Version = LEAST
+        self.offered: Version = LEAST  # the highest that Nova has
         self._headers: dict[str, str] | None = None
         self._without_actions: set[TokenScope] = set()  # scopes that may not read them
         self._flavors: dict[str, FlavorRow | None] = {}  # None: deleted, or not to be seen
@@ -89,10 +90,16 @@ class NovaApi:
                 f" to {WANTED[0]}.{WANTED[1]}",
                 hint="this cloud needs a newer Usance",
             )
+        self.offered = highest
         self.version = min(highest, WANTED)
         text = f"{self.version[0]}.{self.version[1]}"
         self._headers = {"X-OpenStack-Nova-API-Version": text, "OpenStack-API-Version": f"compute {text}"}
         LOG.debug("Nova speaks %s to %s; asked with %s", entry.min_version, entry.version, text)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that name the microversion; none before :meth:`negotiate`."""
+        return dict(self._headers or {})
 
     async def pages(
         self, scope: TokenScope, query: Sequence[tuple[str, str]]

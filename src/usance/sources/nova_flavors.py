@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from usance.config.settings import FlavorKeys
@@ -38,8 +38,10 @@ _TRAIT: Final = re.compile(r"trait(?:\d+|_[A-Za-z0-9_-]{1,64})?:(?P<name>[A-Z0-9
 class FlavorReader:
     """Reads flavors; what is wrong with one is said once, and left out."""
 
-    def __init__(self, keys: FlavorKeys) -> None:
+    def __init__(self, keys: FlavorKeys, say: Callable[[str], None] | None = None) -> None:
+        """*say* is told what is wrong, instead of the log."""
         self._keys = keys
+        self._say = say or (lambda sentence: LOG.warning("%s", sentence))
         self._warned: set[str] = set()
         self._warned_of: set[str | tuple[str, str]] = set()
 
@@ -76,10 +78,9 @@ class FlavorReader:
         if number is None:
             if flavor not in self._warned:
                 self._warned.add(flavor)
-                LOG.warning(
-                    "flavor %s: the benchmark value %s is no number, and is left out",
-                    one_line(flavor),
-                    one_line(written),
+                self._say(
+                    f"flavor {one_line(flavor)}: the benchmark value {one_line(written)} is no number,"
+                    " and is left out"
                 )
             return found
         found[BENCHMARK_VALUE] = number
@@ -121,18 +122,15 @@ class FlavorReader:
         self._warned_of.add((flavor, told))
         for one in accelerators_in(told, self._keys.aliases):
             if one.problem:
-                LOG.warning(
-                    "flavor %s: its accelerators can't be counted: %s",
-                    one_line(flavor),
-                    one_line(one.problem),
+                self._say(
+                    f"flavor {one_line(flavor)}: its accelerators can't be counted: {one_line(one.problem)}"
                 )
         for name in unknown_aliases(told, self._keys.aliases):
             if name not in self._warned_of:
                 self._warned_of.add(name)
-                LOG.warning(
-                    "flavor %s: [accelerator] aliases does not name the PCI alias %s, so it counts nothing",
-                    one_line(flavor),
-                    one_line(name),
+                self._say(
+                    f"flavor {one_line(flavor)}: [accelerator] aliases does not name the PCI alias"
+                    f" {one_line(name)}, so it counts nothing"
                 )
 
 
