@@ -1,5 +1,6 @@
 """Which days of public addresses are stated again, and that any number of runs leaves what one would."""
 
+import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
@@ -7,9 +8,11 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ip_site import CONTEXT, DEFAULT, Address, IpSite, by_day, kept, truth
+from ip_site import CONTEXT, DEFAULT, Address, IpSite, Named, by_day, kept, truth
 from server_timelines import at
 from usance.ledger.ledger import Ledger
+from usance.messengers.repeating import Repetition, repeated
+from usance.model.period import month_of
 from usance.records.ip import DAY
 
 USERS = {"s0": "user0", "s1": "user1", "s2": "user0"}
@@ -225,3 +228,21 @@ def test_any_number_of_runs_at_any_times_leaves_what_one_run_would_and_that_is_t
         day += DAY
     assert {key: count for key, (_, count) in by_day(many).items()} == dict(real)
     assert DEFAULT not in USERS.values()
+
+
+def test_month_that_is_stated_again_has_all_its_days_as_they_are_known_now():
+    mine = site()
+    early = Address("a", at("2026-09-28 08:00"), None, ((at("2026-09-28 08:00"), ""),))
+    run(mine, "2026-09-29 12:00", [early])
+    lived = Address("b", at("2026-09-30 08:00"), None, ((at("2026-09-30 08:00"), ""),))
+    run(mine, "2026-10-03 12:00", [early, lived])
+    september = Repetition(
+        "project1", "region1", CONTEXT, at("2026-10-03 12:00"), months=(month_of(at("2026-09-30")),)
+    )
+
+    again = [one.text for one in repeated(mine.ledger, Named("many"), september)]
+
+    assert lines([json.loads(one) for one in again]) == [
+        "09-29 23:59:59 v4 accounting 1",
+        "09-30 23:59:59 v4 accounting 2",
+    ]
