@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Set as AbstractSet
 
 from usance.config.settings import MessengerSettings
 from usance.model.errors import ConfigurationError
+
+LOG = logging.getLogger(__name__)
 
 
 def positive_integer(settings: MessengerSettings, option: str, default: int) -> int:
@@ -33,7 +36,18 @@ def choice(settings: MessengerSettings, option: str, choices: tuple[str, ...]) -
 def carried_types(settings: MessengerSettings, able: AbstractSet[str]) -> frozenset[str]:
     """Return the record types that a messenger is to carry, of those that it can.
 
-    Words that name no type are left out, as cASO does; but where nothing remains, nothing is
-    carried (cASO would then send everything).
+    What it can't is said, and left out. ConfigurationError if nothing remains: cASO would then send
+    everything.
     """
-    return frozenset(settings.record_types & able) if settings.record_types else frozenset(able)
+    wanted = settings.record_types
+    if not wanted:
+        return frozenset(able)
+    unable = ", ".join(sorted(wanted - able))
+    if wanted.isdisjoint(able):
+        raise ConfigurationError(
+            f"record_types of the messenger {settings.name} names what it does not carry ({unable})",
+            hint="it carries " + ", ".join(sorted(able)) if able else None,
+        )
+    if unable:
+        LOG.warning("record_types: the messenger %s does not carry %s", settings.name, unable)
+    return wanted & able

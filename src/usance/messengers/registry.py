@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from functools import lru_cache
 from importlib.metadata import entry_points
 from typing import Any, Final, cast
 
+from usance.config.foreign import one_line
+from usance.config.plugins import MESSENGERS, caso_messenger, check_plugin, translate
 from usance.config.settings import MessengerSettings
+from usance.messengers.caso_plugin import CasoMessenger
 from usance.messengers.messenger import Messenger
 from usance.model.errors import ConfigurationError
 from usance.records.format import RecordFormat
 
-MESSENGERS: Final = "usance.messengers"
 FORMATS: Final = "usance.records"
-
-# cASO 1.x named messengers by the paths of their classes, and one of them with a spelling of its
-# own: caso.messenger.noop.NoopMessenger, caso.messenger.ssm.SsmMessager,
-# caso.messenger.ssm.SSMMessengerV02, caso.messenger.logstash.LogstashMessenger ...
-_CLASS_PATH: Final = re.compile(r"caso\.messenger\.(?P<module>\w+)[.:](?P<cls>\w+)")
-_SECOND_VERSION: Final = re.compile(r"V0?2$")
-_NOT_YET: Final = frozenset({"logstash", "greendigit_cim"})
-
-
-def messenger_name(configured: str) -> str:
-    """Return the entry point that a configured name means: it may be a class path of cASO 1.x."""
-    name = configured.strip()
-    path = _CLASS_PATH.fullmatch(name)
-    if path is None:
-        return name
-    if path["module"] == "ssm" and _SECOND_VERSION.search(path["cls"]):
-        return "ssmv2"
-    return path["module"]
 
 
 def find_messenger(settings: MessengerSettings) -> Messenger:
@@ -40,16 +23,19 @@ def find_messenger(settings: MessengerSettings) -> Messenger:
 
     Raises ConfigurationError for a name that nobody provides, and for options that make no sense.
     """
-    name = messenger_name(settings.name)
-    found = entry_points(group=MESSENGERS, name=name)
-    if not found:
-        known = ", ".join(sorted(entry_points(group=MESSENGERS).names))
-        if name in _NOT_YET:
-            raise ConfigurationError(
-                f"The messenger {name} does not come with this release", hint=f"there are {known}"
-            )
-        raise ConfigurationError(f"There is no messenger {settings.name!r}", hint=f"there are {known}")
-    make = next(iter(found)).load()
+    name = translate(settings.name.strip())
+    check_plugin(MESSENGERS, name, "messengers")
+    foreign = caso_messenger(name)
+    if foreign is not None:
+        return cast("Messenger", CasoMessenger(settings, foreign))
+    point = next(iter(entry_points(group=MESSENGERS, name=name)))
+    try:
+        make = point.load()
+    except Exception as error:
+        raise ConfigurationError(
+            f"the messenger {name} ({point.value}) can't be loaded: {one_line(error)}",
+            hint="ask those who wrote it, or take it out of messengers",
+        ) from error
     return cast("Messenger", make(settings))
 
 

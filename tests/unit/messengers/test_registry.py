@@ -1,5 +1,6 @@
 import pytest
 
+from usance.config.plugins import MESSENGERS, OLD_CLASSES, old_classes, plugin_names, translate
 from usance.config.settings import MessengerSettings
 from usance.messengers.file import FileMessenger
 from usance.messengers.noop import NoopMessenger
@@ -26,15 +27,30 @@ def test_messengers_are_found_by_the_names_of_every_generation(configured, cls):
     assert type(find_messenger(MessengerSettings(configured))) is cls
 
 
-@pytest.mark.parametrize("configured", ["logstash", "caso.messenger.logstash.LogstashMessenger"])
-def test_logstash_is_said_not_to_be_there_yet(configured):
-    with pytest.raises(ConfigurationError, match="The messenger logstash does not come with this release"):
-        find_messenger(MessengerSettings(configured))
+@pytest.mark.parametrize(("cls", "name"), OLD_CLASSES.items())
+def test_every_class_that_caso_ever_released_has_a_name_today(cls, name):
+    """Their paths stood in `messengers` up to 1.4; entry points are written with a colon."""
+    module, _, own = cls.rpartition(".")
+
+    assert translate(cls) == translate(f"{module}:{own}") == name
+    if name in plugin_names(MESSENGERS):
+        assert find_messenger(MessengerSettings(cls)).name == {"ssmv4": "ssm"}.get(name, name)
+    else:
+        with pytest.raises(ConfigurationError, match=f"there is no {name} yet"):
+            find_messenger(MessengerSettings(cls))
+
+
+def test_old_classes_are_told_once_with_what_to_write():
+    assert old_classes(["ssm", "noop"]) is None
+    assert old_classes(["caso.messenger.noop.NoopMessenger", "ssmv4"]) == (
+        "classes of cASO were named so up to 1.4; write messengers = noop, ssmv4"
+    )
+    assert "(ssmv2 for records v0.2" in old_classes(["caso.messenger.ssm.SsmMessager"])
 
 
 def test_an_unknown_messenger_is_named_with_those_that_exist():
-    with pytest.raises(ConfigurationError, match=r"no messenger 'pigeon' \(there are ams, file, "):
-        find_messenger(MessengerSettings("pigeon"))
+    with pytest.raises(ConfigurationError, match=r"there is no 'ostrich' \(there are ams, file"):
+        find_messenger(MessengerSettings("ostrich"))
 
 
 def test_two_names_of_one_messenger_are_a_mistake():
@@ -66,10 +82,22 @@ def test_a_word_that_is_no_choice_is_a_mistake():
 
 
 def test_a_messenger_carries_only_the_types_that_it_is_told_to():
-    assert (
-        find_messenger(MessengerSettings("ssm", record_types=frozenset({"energy"}))).record_types
-        == frozenset()
-    )
+    wanted = frozenset({"ip", "cloud"})
+
+    assert find_messenger(MessengerSettings("ssm", record_types=wanted)).record_types == wanted
+
+
+def test_what_a_messenger_does_not_carry_is_said_and_left_out(caplog):
+    messenger = find_messenger(MessengerSettings("ssmv2", record_types=frozenset({"cloud", "ip"})))
+
+    assert messenger.record_types == {"cloud"}
+    assert "the messenger ssmv2 does not carry ip" in caplog.text
+
+
+def test_a_messenger_that_would_carry_nothing_is_a_mistake():
+    """In cASO it would get everything."""
+    with pytest.raises(ConfigurationError, match=r"does not carry \(ip\) \(it carries cloud\)"):
+        find_messenger(MessengerSettings("ssmv2", record_types=frozenset({"ip"})))
 
 
 def test_the_types_that_have_other_destinations_have_queues_of_their_own():
