@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import msgspec
+import orjson
 import pytest
 from dirq.QueueSimple import QueueSimple
 
 from apel_messages import cloud_message, filled, record
 from received import opened
 from usance.config.settings import QueueSettings
+from usance.sending.ams import AmsTransport, _json
 from usance.sending.publishing import publish
+from usance.sending.transport import Parcel
 
 TOPIC = "eu-egi-cloud-accounting"
 
@@ -282,3 +285,35 @@ def test_json_beyond_ascii_goes_with_escapes(place, ams, settings, queue):
     assert publish(settings).exit_status == 0
 
     assert msgspec.json.decode(opened(place, ams.texts()[0]))["UsageRecords"] == [{"u": "Zo\u00eb"}]
+
+
+def test_a_host_that_ams_does_not_know_is_told_what_to_see_to(ams, settings, queue):
+    filled(queue, cloud_message(record(1)))
+    ams.fail(401)
+
+    report = publish(settings)
+
+    assert report.exit_status == 1
+    assert "host certificate is registered with AMS" in report.queues[0].error
+    assert left_in(queue) == 1
+    assert not ams.publishes()
+
+
+def test_the_service_has_to_be_of_a_trusted_authority(ams, settings, queue):
+    filled(queue, cloud_message(record(1)))
+
+    report = publish(msgspec.structs.replace(settings, cafile=None))
+
+    assert report.exit_status == 1
+    assert "certificate verify failed" in report.queues[0].error
+    assert not ams.requests
+
+
+def test_what_seals_is_within_the_limit_that_size_tells(settings):
+    """The size of a request is computed, not measured: it has to be right to the byte."""
+    transport = AmsTransport(settings)
+    for length in range(1, 7):
+        parcels = [Parcel('na"me', b"x" * length), Parcel("other", b"y" * 100)]
+        body = b'{"messages":[' + b",".join(orjson.dumps(_json(one)) for one in parcels) + b"]}"
+
+        assert len(body) == sum(transport.size(one) for one in parcels) + len(b'{"messages":[]}') - 1

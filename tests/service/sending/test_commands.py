@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from dirq.QueueSimple import QueueSimple
 
 from apel_messages import cloud_message, filled, record
 from received import opened
+from usance.ledger.ledger import Ledger
+from usance.ledger.values import NewMessage, NewRecord
 from usance.sending.queues import held
 
 BIN = Path(sys.executable).parent
@@ -302,3 +305,22 @@ def test_the_hundredth_of_a_second_in_which_it_dies_does_not_matter(ams, queue, 
     assert list(dict.fromkeys(ams.names())) == names
     assert len(ams.names()) <= len(names) + 4
     assert QueueSimple(str(queue)).count() == 0
+
+
+def test_what_waits_in_the_outbox_for_ams_goes_with_publish(ams, conf, tmp_path):
+    conf.write_text(conf.read_text().replace("messengers = ssm", "messengers = ams"))
+    (tmp_path / "spool").mkdir()
+    now = datetime(2026, 11, 22, tzinfo=UTC)
+    with Ledger.open(f"sqlite:///{tmp_path}/spool/usance.sqlite") as ledger:
+        kept = NewRecord("cloud/1/2026-11", "server", "1", "d", now)
+        message = NewMessage("cloud", "cloud-v04", cloud_message(record(1)), (kept,))
+        ledger.stage("project1", "default", "ams", [message], at=now)
+
+    rehearsed = run("usance", "publish", "--config-file", conf, "--dry-run", "--output", "json")
+    done = run("usance", "publish", "--config-file", conf, "--output", "json")
+
+    assert json.loads(rehearsed.stdout)["messengers"][0]["pending"] == 1
+    assert done.returncode == 0, done.stderr
+    [shown] = json.loads(done.stdout)["messengers"]
+    assert (shown["name"], shown["delivered"], shown["pending"]) == ("ams", 1, 0)
+    assert len(ams.names()) == 1
