@@ -13,6 +13,8 @@ from oslo_config import cfg
 
 from usance.config.clouds import chosen_clouds, cloud_names, cloud_reader, told_apart
 from usance.config.credentials import NOTHING, Credentials, find_credentials
+from usance.config.energy import read_prometheus
+from usance.config.energy_options import CIM_OPTIONS
 from usance.config.findings import Finding, Level, find_oddities
 from usance.config.foreign import foreign_options, load_foreign
 from usance.config.instants import read_beginning, read_instant
@@ -59,11 +61,13 @@ LOG = logging.getLogger(__name__)
 _ETC: Final = Path("/etc")
 _ENGINES: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg",
                    "postgresql+psycopg": "postgresql+psycopg"}  # fmt: skip
-_SECTION_OF: Final = {"ssm": "ssm", "ssmv2": "ssm", "ssmv4": "ssm", "ams": "publish", "stomp": "publish"}
+_SECTION_OF: Final = {"ssm": "ssm", "ssmv2": "ssm", "ssmv4": "ssm", "ams": "publish", "stomp": "publish",
+                      "greendigit_cim": "greendigit_cim"}  # fmt: skip
 _OPTIONS_OF: Final[dict[str, list[cfg.Opt]]] = {
     "ssm": SSM_OPTIONS,
     "messenger_file": FILE_OPTIONS,
     "publish": PUBLISH_OPTIONS,
+    "greendigit_cim": CIM_OPTIONS,
 }
 
 
@@ -225,6 +229,7 @@ def _settings(
         flavor_keys=_flavor_keys(reader),
         publish=_publish(reader),
         neutron=_neutron(reader),
+        prometheus=read_prometheus(reader),
         caso_spool_dir=(
             _path(reader, "caso_spooldir", USANCE) if reader.text("caso_spooldir", USANCE) else spool_dir
         ),

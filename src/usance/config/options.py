@@ -12,6 +12,8 @@ from typing import Final
 
 from oslo_config import cfg, types
 
+from usance.config.energy_options import CIM_OPTIONS, PROMETHEUS_OPTIONS
+
 DEFAULT: Final = "DEFAULT"
 USANCE: Final = "usance"
 AUTH: Final = "keystone_auth"
@@ -372,6 +374,8 @@ OWN_GROUPS: Final[dict[str, list[cfg.Opt]]] = {
     "neutron": NEUTRON_OPTIONS,
     "ssm": SSM_OPTIONS,
     "publish": PUBLISH_OPTIONS,
+    "prometheus": PROMETHEUS_OPTIONS,
+    "greendigit_cim": CIM_OPTIONS,
     "messenger_file": [*FILE_OPTIONS, *MESSENGER_OPTIONS],
     "messenger_ssm": MESSENGER_OPTIONS,
 }
@@ -389,7 +393,7 @@ OF_A_CLOUD: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """What the section of a cloud may say, beside the options of [keystone_auth], and where it belongs."""
 
-GROUPS_OF_A_CLOUD: Final = ("benchmark", "accelerator", "neutron")
+GROUPS_OF_A_CLOUD: Final = ("benchmark", "accelerator", "neutron", "prometheus")
 """Groups whose options the section of a cloud may say, as `group.option`."""
 
 OLD_LOG_OPTIONS: Final[list[cfg.Opt]] = [
@@ -404,21 +408,6 @@ ACCEPTED: Final[dict[str, dict[str, str]]] = {
         "fatal_deprecations": "it has no effect; it is for services that use oslo.log's deprecations",
     },
     "logstash": dict.fromkeys(("host", "port"), "the Logstash messenger comes with a later release"),
-    "prometheus": dict.fromkeys(
-        (
-            "prometheus_endpoint",
-            "prometheus_metric_name",
-            "vm_uuid_label_name",
-            "labels",
-            "prometheus_step_seconds",
-            "prometheus_verify_ssl",
-            "cpu_normalization_factor",
-        ),
-        "energy records come with a later release",
-    ),
-    "greendigit_cim": dict.fromkeys(
-        ("base_url", "email", "password", "verify_ssl"), "the GreenDIGIT messenger comes with a later release"
-    ),
     AUTH: {
         "collect_timing": "it has no effect",
         "split_loggers": "it has no effect; use [DEFAULT] default_log_levels",

@@ -32,9 +32,7 @@ _CLASS: Final = re.compile(r"caso\.(?:messenger|extract)\.(?P<module>\w+)[.:](?P
 _WROTE_V02: Final = frozenset({"caso.messenger.ssm.SsmMessager", "caso.messenger.ssm.SsmMessenger"})
 
 _NOT_YET: Final = {
-    "prometheus": "energy records come with a later release; write extractor = nova",
     "logstash": "that messenger comes with a later release; write another one into messengers",
-    "greendigit_cim": "that messenger comes with a later release; write another one into messengers",
 }
 
 

@@ -74,6 +74,40 @@ class NeutronSettings(msgspec.Struct, frozen=True):
     default_user: str | None = None  # id; of addresses that lead to no server
 
 
+class PowerMetric(msgspec.Struct, frozen=True):
+    """The metric in which Prometheus has the power, or the energy, of servers."""
+
+    name: str
+    server_label: str  # the label that holds the server's id
+    labels: tuple[tuple[str, str], ...]  # that a series must have: name and value
+    unit: str  # "watts", "joules" and their thousandths; what ends in "joules" is a counter
+    patterns: tuple[tuple[str, str], ...] = ()  # labels whose whole value must match an expression
+
+    @property
+    def is_counter(self) -> bool:
+        """True if it counts energy, false if it measures power."""
+        return self.unit.endswith("joules")
+
+
+class PrometheusSettings(msgspec.Struct, frozen=True):
+    """Where the energy of servers is measured, and what a CPU second is worth."""
+
+    endpoint: str = "http://localhost:9090"
+    metric: PowerMetric = PowerMetric(
+        "prometheus_value", "uuid", (("type_instance", "scaph_process_power_microwatts"),), "microwatts"
+    )
+    step_s: int = 30  # between two samples; divides an hour
+    verify: bool = True
+    cafile: str | None = None
+    token: str | None = None
+    history_days: int = 31  # how far the first look goes back
+    cpu_factor: str = "1"  # a decimal number: Work is CPU seconds by this
+
+    def __repr__(self) -> str:
+        """Say where and what, never the token."""
+        return f"PrometheusSettings({self.metric.name!r} of {without_password(self.endpoint)!r})"
+
+
 class RecordSettings(msgspec.Struct, frozen=True):
     """What records say of the site, and how they count."""
 
@@ -154,6 +188,7 @@ class Settings(msgspec.Struct, frozen=True):
     flavor_keys: FlavorKeys = FlavorKeys()
     publish: PublishSettings = PublishSettings()
     neutron: NeutronSettings = NeutronSettings()
+    prometheus: PrometheusSettings = PrometheusSettings()
     name: str | None = None  # of the cloud, where the configuration has several
     # Where cASO left its lastrun files for this cloud; None: nowhere.
     caso_spool_dir: Path | None = None

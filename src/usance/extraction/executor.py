@@ -10,6 +10,8 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from usance.ledger.ledger import Ledger
+from usance.model.period import Period
+from usance.model.span import Timeline
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -61,3 +63,19 @@ class LedgerMemory:
             self._run.ledger.last_full_look, project_id, self._cloud_id, self._source, self._kind
         )
         return None if look is None else look.begin
+
+    async def lives(self, project_id: str, kind: str, touching: Period) -> list[Timeline]:
+        """Return what the ledger knows of resources of any kind that lived in a period."""
+        return await self._run(self._lives, project_id, kind, touching)
+
+    def _lives(self, project_id: str, kind: str, touching: Period) -> list[Timeline]:
+        # Nothing has changed since the newest revision: only the period selects.
+        newest = self._run.ledger.revision(project_id, self._cloud_id)
+        found = self._run.ledger.timelines(
+            project_id, self._cloud_id, kind, since_revision=newest, touching=touching
+        )
+        return [one.timeline for one in found] if newest else []
+
+    async def looked_until(self, project_id: str, kind: str) -> datetime | None:
+        """Return when the last complete look of anyone at a kind began; None if there was none."""
+        return await self._run(self._run.ledger.looked_until, project_id, self._cloud_id, kind)

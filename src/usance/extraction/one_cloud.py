@@ -23,7 +23,7 @@ from usance.messengers.messenger import Messenger
 from usance.messengers.outbox import StageResult
 from usance.model.errors import ConfigurationError
 from usance.model.period import SECOND, Period, floor_second, month_start
-from usance.model.resource import SERVER
+from usance.model.resource import ENERGY, SERVER
 from usance.sources.registry import find_sources
 
 KEYSTONE = "keystone"
@@ -110,15 +110,20 @@ class CloudRun:
     ) -> Gathering:
         """Let the configured sources look at the projects side by side, and finish each of them.
 
-        A source that can't look at a project holds back only the records that need it.
+        A source that can't look at a project holds back only the records that need it. Energy is
+        looked at last: whose it is follows from the servers that are known by then.
         """
         sources = find_sources(cloud, self._settings)
         gathering = Gathering(projects, sources, finisher)
-        async with asyncio.TaskGroup() as tasks:
-            for source in sources:
-                observer = Observer(thread, cloud, source, self._settings, mentions)
-                then = partial(gathering.done, source)
-                tasks.create_task(observer.observe(projects, self._request, self._step, then))
+        for together in (
+            [one for one in sources if one.kind != ENERGY],
+            [one for one in sources if one.kind == ENERGY],
+        ):
+            async with asyncio.TaskGroup() as tasks:
+                for source in together:
+                    observer = Observer(thread, cloud, source, self._settings, mentions)
+                    then = partial(gathering.done, source)
+                    tasks.create_task(observer.observe(projects, self._request, self._step, then))
         return gathering
 
     def _note_refused(self, selection: Selection, at: datetime) -> None:

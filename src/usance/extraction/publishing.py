@@ -119,6 +119,7 @@ class Publisher:
             suspended_states=records.suspended_states,
             counted_whole_until=self._ledger.baseline(project.id, self._cloud_id),
             accelerator_aliases=self._settings.flavor_keys.aliases,
+            cpu_factor=self._settings.prometheus.cpu_factor,
             user_names=self._users,
             default_user_id=self._settings.neutron.default_user,
             image_uris=self._images,

@@ -156,6 +156,11 @@ class Ledger:
         with self._store.read() as connection:
             return reading.looked(connection, project_id, cloud_id, kinds, revision=revision)
 
+    def looked_until(self, project_id: str, cloud_id: str, kind: str) -> datetime | None:
+        """Return when the last complete look at a kind of resource began, of whichever source and scope."""
+        with self._store.read() as connection:
+            return reading.looked_until(connection, project_id, cloud_id, kind)
+
     def note_attempt(
         self, project_id: str, cloud_id: str, source: str, *, at: datetime, error: str | None
     ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Final
 
@@ -184,6 +185,16 @@ def looked(
     if not windows or len(windows) < len(kinds):
         return None
     return Looked(from_us(max(first for first, _ in windows)), from_us(min(last for _, last in windows)))
+
+
+def looked_until(connection: Connection, project_id: str, cloud_id: str, kind: str) -> datetime | None:
+    """Return when the last complete look at a kind of resource began."""
+    table = schema.look.c
+    query = select(func.max(table.begin_at)).where(
+        table.project_id == project_id, table.cloud_id == cloud_id, table.kind == kind
+    )
+    at = connection.execute(query).scalar()
+    return None if at is None else from_us(at)
 
 
 def revision(connection: Connection, project_id: str, cloud_id: str) -> int:

@@ -31,6 +31,7 @@ class FileMessenger:
         "ip": "ip-json",
         "accelerator": "accelerator-json",
         "storage": "storage-json",
+        "energy": "energy-json",
     }
 
     def __init__(self, settings: MessengerSettings) -> None:

@@ -7,11 +7,18 @@ from typing import Final
 
 from usance.messengers.accelerator_due import AcceleratorMaker
 from usance.messengers.due import CloudMaker
+from usance.messengers.energy_due import EnergyMaker
 from usance.messengers.ip_due import IpMaker
 from usance.messengers.making import Maker
 from usance.messengers.storage_due import StorageMaker
 
-MAKERS: Final[tuple[Maker, ...]] = (CloudMaker(), IpMaker(), AcceleratorMaker(), StorageMaker())
+MAKERS: Final[tuple[Maker, ...]] = (
+    CloudMaker(),
+    IpMaker(),
+    AcceleratorMaker(),
+    StorageMaker(),
+    EnergyMaker(),
+)
 
 
 def made_of(observed: Collection[str]) -> frozenset[str]:

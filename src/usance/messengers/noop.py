@@ -22,6 +22,7 @@ class NoopMessenger:
         "ip": "ip-v02",
         "accelerator": "accelerator-v01",
         "storage": "storage-star",
+        "energy": "energy-json",
     }
 
     def __init__(self, settings: MessengerSettings) -> None:

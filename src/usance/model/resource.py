@@ -13,6 +13,7 @@ BACKUP: Final = "backup"  # of a volume
 FLOATING_IP: Final = "floating_ip"
 PORT: Final = "port"  # one on a public network
 ROUTER_GATEWAY: Final = "router_gateway"  # a router, for its addresses on external networks
+ENERGY: Final = "energy"  # what one server used on one UTC day; its id is <server id>/<YYYY-MM-DD>
 
 Value = str | int
 """What an attribute can be. Decimals are canonical strings; what is not known is absent."""
@@ -55,6 +56,10 @@ SERVER_ATTRIBUTES: Final = (USER_ID, STATE, *FLAVOR_ATTRIBUTES, IMAGE_ID)
 ADDRESSES: Final = "addresses"  # canonical, each once, in order, with spaces between; empty for none
 PORT_ID: Final = "port_id"  # of a floating IP: the port that it leads to; empty for none
 SERVER_ID: Final = "server_id"  # the server behind it; empty for none
+
+# Accounted attributes of a day's energy. They change at full hours only.
+POWER_UW: Final = "power_uw"  # microwatts: the energy of an hour, as if it were used evenly
+SAMPLED_S: Final = "sampled_s"  # seconds of each hour for which there were samples
 
 ADDRESS_KINDS: Final = (FLOATING_IP, PORT, ROUTER_GATEWAY)
 

@@ -25,6 +25,7 @@ class RecordContext(msgspec.Struct, frozen=True):
     # What was reported before us counted the whole life up to this instant as wall.
     counted_whole_until: datetime | None = None
     accelerator_aliases: Aliases = {}
+    cpu_factor: str = "1"  # a decimal number: what a CPU second here is worth of the reference CPU's
     user_names: Mapping[str, str] = {}  # by user id; who is missing goes out without a name
     default_user_id: str | None = None  # to whom addresses are counted that nothing else gives a user
     image_uris: Mapping[str, str] = {}  # by image id: the marketplace's name of the image, where it has one

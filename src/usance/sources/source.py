@@ -8,6 +8,8 @@ from typing import Protocol
 
 from usance.cloud.projects import Project
 from usance.model.observation import Batch
+from usance.model.period import Period
+from usance.model.span import Timeline
 
 
 class Memory(Protocol):
@@ -23,6 +25,14 @@ class Memory(Protocol):
 
     async def last_look(self, project_id: str) -> datetime | None:
         """Return when the source's last complete look at everything began; None if there was none."""
+        ...
+
+    async def lives(self, project_id: str, kind: str, touching: Period) -> list[Timeline]:
+        """Return what the ledger knows of resources of any kind that lived in a period."""
+        ...
+
+    async def looked_until(self, project_id: str, kind: str) -> datetime | None:
+        """Return when the last complete look of anyone at a kind began; None if there was none."""
         ...
 
 
