@@ -246,3 +246,16 @@ def test_month_that_is_stated_again_has_all_its_days_as_they_are_known_now():
         "09-29 23:59:59 v4 accounting 1",
         "09-30 23:59:59 v4 accounting 2",
     ]
+
+
+def test_the_days_are_the_same_on_either_engine(ledger):
+    mine = IpSite(ledger)
+    mine.servers(USERS, at("2026-09-01"))
+    gone = msgspec.structs.replace(ONE, deleted=at("2026-10-04 08:00"))
+    run(mine, "2026-10-03 12:00", [gone])
+
+    assert run(mine, "2026-10-05 12:00", [gone]) == [
+        "10-03 23:59:59 v4 user0 1",
+        "10-04 23:59:59 v4 user0 1",
+        "10-05 12:00:00 v4 user0 1",
+    ]
