@@ -11,6 +11,7 @@ from usance import __version__
 from usance.cli.config import config
 from usance.cli.configuration import DEBUG, examples
 from usance.cli.db import db
+from usance.cli.doctor import doctor
 from usance.cli.ending import leave, run_to_end
 from usance.cli.extract import extract
 from usance.cli.projects import projects
@@ -33,7 +34,7 @@ def cli() -> None:
     """
 
 
-for command in (extract, status, projects, publish, republish, validate, config, db):
+for command in (extract, status, projects, doctor, publish, republish, validate, config, db):
     cli.add_command(command)
 
 

@@ -36,7 +36,7 @@ class Identity:
     """
 
     def __init__(self, service: Service, tokens: Tokens) -> None:
-        self._service = service
+        self.service = service
         self._tokens = tokens
         self._base: TokenScope | None = None
         self._allowed: dict[str, TokenScope] = {}  # the scope that may do an operation
@@ -64,7 +64,7 @@ class Identity:
 
     async def read_own(self, path: str) -> Document:
         """Read what every account may read of itself."""
-        return await self._service.get(await self.base_scope(), path, DOCUMENT)
+        return await self.service.get(await self.base_scope(), path, DOCUMENT)
 
     async def read(
         self,
@@ -79,12 +79,12 @@ class Identity:
         """
         known = self._allowed.get(operation)
         if known is not None:
-            return await self._service.get(known, path, decoder, params=params)
+            return await self.service.get(known, path, decoder, params=params)
         if operation in self._forbidden:
             raise ForbiddenError(f"Keystone does not let the account {operation}")
         async for scope in self._scopes():
             try:
-                document = await self._service.get(scope, path, decoder, params=params)
+                document = await self.service.get(scope, path, decoder, params=params)
             except AccessError:
                 continue
             except StatusError as error:
@@ -115,7 +115,7 @@ class Identity:
         if link:
             scope = self._allowed[operation]
             found = []
-            pages = self._service.pages(scope, path, DOCUMENT, next_of=_next_link, params=params)
+            pages = self.service.pages(scope, path, DOCUMENT, next_of=_next_link, params=params)
             async for page in pages:
                 found += _entries(page, key)
         return found, truncated
@@ -124,7 +124,7 @@ class Identity:
         """Change something with the first scope that may. Raises as :meth:`read`."""
         async for scope in self._scopes():
             try:
-                await self._service.change(scope, method, path, body)
+                await self.service.change(scope, method, path, body)
             except AccessError:
                 continue
             except StatusError as error:

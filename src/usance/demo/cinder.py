@@ -12,6 +12,12 @@ from usance.demo.web import Refusal, Request, Response, answer, iso_micro, unaut
 _MAX: Final = (3, 71)
 _KINDS: Final = {"volumes": "volume", "snapshots": "snapshot", "backups": "backup"}
 
+_RULES: Final = {
+    "volumes": "volume:get_all",
+    "snapshots": "volume:get_all_snapshots",
+    "backups": "backup:get_all",
+}
+
 
 def handle(cloud: DemoCloud, region: Region, request: Request, parts: list[str]) -> Response:
     """Answer a request to `/<region>/volume/...`; *parts* are the segments behind that."""
@@ -62,8 +68,10 @@ class _Call:
         self.now_us = cloud.clock.now_us()
         self.version = _version(request)
         self._lives = region.history.site.volumes
-        if plural in cloud.options.storage_forbidden and not token.is_admin:
-            raise Refusal(403, f"Policy doesn't allow {self.kind}:get_all to be performed.")
+        rule = _RULES[plural]
+        forbidden = plural in cloud.options.storage_forbidden and not token.is_admin
+        if forbidden or not cloud.may(token, rule):
+            raise Refusal(403, f"Policy doesn't allow {rule} to be performed.")
 
     def visible(self, everything: bool, project_id: str | None = None) -> list[tuple[Volume, StorageView]]:
         """Return what there is, the newest first: of the token's project, or of all or a given one."""

@@ -14,7 +14,7 @@ from usance.demo.history import History
 from usance.demo.index import Index
 from usance.demo.rows import Rows
 from usance.demo.site import Project, Site
-from usance.demo.tokens import Tokens
+from usance.demo.tokens import Token, Tokens
 
 Microversion = tuple[int, int]
 
@@ -67,6 +67,8 @@ class DemoCloud:
         self.tokens = Tokens(self.options.token_ttl_s)
         self.requests: Counter[str] = Counter()
         self.elsewhere: dict[str, str] = {}  # services of the catalog that others serve: their URLs, by type
+        # Rules of policy that somebody took away from everybody but administrators, by name.
+        self.refused: frozenset[str] = frozenset()
         self.changed: dict[str, Project] = {}  # projects that somebody changed through the API, by id
         self.regions: dict[str, Region] = {}
         self.load(history)
@@ -87,6 +89,10 @@ class DemoCloud:
             return site
         projects = tuple(self.changed.get(one.id, one) for one in site.projects)
         return msgspec.structs.replace(site, projects=projects)
+
+    def may(self, token: Token, rule: str) -> bool:
+        """Tell whether the policy as it was set lets a token do what it could do by default."""
+        return token.is_admin or rule not in self.refused
 
     def count(self, method: str, path: str) -> None:
         """Note that something was asked; ids count as one."""

@@ -27,6 +27,12 @@ class FaultsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: int = 0
 
 
+class PoliciesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of `PUT /demo/policies`: the rules that only administrators meet, by name."""
+
+    refused: frozenset[str]
+
+
 class CellsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of `PUT /demo/cells`: which of Nova's cells (1 and 2) don't answer."""
 
@@ -64,6 +70,10 @@ def _set_faults(cloud: DemoCloud, request: Request) -> None:
     cloud.faults.replace(wanted.faults, wanted.seed)
 
 
+def _set_policies(cloud: DemoCloud, request: Request) -> None:
+    cloud.refused = msgspec.json.decode(request.body, type=PoliciesRequest).refused
+
+
 def _set_cells(cloud: DemoCloud, request: Request) -> None:
     down = msgspec.json.decode(request.body, type=CellsRequest).down
     for region in cloud.regions.values():
@@ -74,6 +84,7 @@ _COMMANDS: Final[dict[str, Callable[[DemoCloud, Request], None]]] = {
     "PUT clock": _set_clock,
     "PUT faults": _set_faults,
     "PUT cells": _set_cells,
+    "PUT policies": _set_policies,
     "DELETE faults": lambda cloud, _: cloud.faults.clear(),
     "DELETE requests": lambda cloud, _: cloud.requests.clear(),
     "DELETE tokens": lambda cloud, _: cloud.tokens.forget(),

@@ -6,6 +6,7 @@ from typing import Any
 
 from usance.demo.cloud import DemoCloud, Region
 from usance.demo.site import Image
+from usance.demo.tokens import Token
 from usance.demo.web import Refusal, Request, Response, answer, unauthorized
 
 
@@ -15,18 +16,23 @@ def handle(cloud: DemoCloud, region: Region, request: Request, parts: list[str])
     if parts in ([], ["versions"]):
         link = [{"rel": "self", "href": f"{base_url}/v2/"}]
         return answer({"versions": [{"id": "v2.17", "status": "CURRENT", "links": link}]}, 300)
-    if cloud.tokens.find(request.headers.get("x-auth-token", "")) is None:
+    token = cloud.tokens.find(request.headers.get("x-auth-token", ""))
+    if token is None:
         return unauthorized()
     try:
-        return _route(cloud, region.history.site.images, request, parts)
+        return _route(cloud, region.history.site.images, request, parts, token)
     except Refusal as refusal:
         return answer({"code": refusal.status, "message": refusal.message}, refusal.status)
 
 
-def _route(cloud: DemoCloud, images: tuple[Image, ...], request: Request, parts: list[str]) -> Response:
+def _route(
+    cloud: DemoCloud, images: tuple[Image, ...], request: Request, parts: list[str], token: Token
+) -> Response:
     if parts == ["v2", "schemas", "image"]:
         return answer(_SCHEMA)
     if parts == ["v2", "images"]:
+        if not cloud.may(token, "get_images"):
+            raise Refusal(403, "You are not authorized to complete get_images action.")
         return _listed(cloud, request, images)
     if parts[:2] == ["v2", "images"] and len(parts) == 3:
         for image in images:

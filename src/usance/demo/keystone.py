@@ -249,7 +249,8 @@ def _listed(request: Request, name: str, content: list[dict[str, Any]]) -> Respo
 
 
 def _projects(cloud: DemoCloud, request: Request, token: Token) -> Response:
-    if not (token.reads_system or (token.domain_id and "reader" in token.roles)):
+    reads = token.reads_system or (token.domain_id and "reader" in token.roles)
+    if not (reads and cloud.may(token, "identity:list_projects")):
         raise _forbidden("identity:list_projects")
     query = request.query
     tags = set(filter(None, query.get("tags", "").split(",")))
@@ -321,7 +322,9 @@ def _project(project: Project, request: Request) -> dict[str, Any]:
     }
 
 
-def _may_read_users(cloud: DemoCloud, token: Token, domain_id: str | None) -> bool:
+def _may_read_users(cloud: DemoCloud, token: Token, domain_id: str | None, rule: str) -> bool:
+    if not cloud.may(token, rule):
+        return False
     if token.reads_system or (cloud.options.users_for_readers and "reader" in token.roles):
         return True
     return token.domain_id is not None and "reader" in token.roles and domain_id in {None, token.domain_id}
@@ -329,7 +332,7 @@ def _may_read_users(cloud: DemoCloud, token: Token, domain_id: str | None) -> bo
 
 def _users(cloud: DemoCloud, request: Request, token: Token) -> Response:
     query = request.query
-    if not _may_read_users(cloud, token, query.get("domain_id")):
+    if not _may_read_users(cloud, token, query.get("domain_id"), "identity:list_users"):
         raise _forbidden("identity:list_users")
     found = [
         _user(one, request)
@@ -343,7 +346,7 @@ def _users(cloud: DemoCloud, request: Request, token: Token) -> Response:
 def _show_user(cloud: DemoCloud, request: Request, token: Token, user_id: str) -> Response:
     user = next((one for one in cloud.site.users if one.id == user_id), None)
     domain_id = user.domain_id if user is not None else None
-    if token.user.id != user_id and not _may_read_users(cloud, token, domain_id):
+    if token.user.id != user_id and not _may_read_users(cloud, token, domain_id, "identity:get_user"):
         raise _forbidden("identity:get_user")
     if user is None:
         raise Refusal(404, f"Could not find user: {user_id}.")

@@ -56,7 +56,9 @@ def _route(cloud: DemoCloud, region: Region, request: Request, parts: list[str],
             if one["id"] == parts[2]:
                 return answer({name[:-1]: one})
         raise Refusal(404, f"{name[:-1].capitalize()} {parts[2]} could not be found.")
-    return _listed(cloud, request, name, rows)
+    # Neutron refuses nobody who lists: what the policy hides is just not there.
+    shown = rows if cloud.may(token, f"get_{name[:-1]}") else []
+    return _listed(cloud, request, name, shown)
 
 
 def _project(request: Request, token: Token) -> str | None:

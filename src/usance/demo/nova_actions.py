@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from usance.demo.life import Life, Step
-from usance.demo.nova_call import Call, next_url, number_of, page_size, seconds
+from usance.demo.nova_call import Call, enforce, next_url, number_of, page_size, seconds
 from usance.demo.site import uuid_id
 from usance.demo.web import Refusal, Response, answer, iso_micro
 
@@ -45,6 +45,7 @@ def _action(call: Call, life: Life, place: int, step: Step) -> dict[str, Any]:
 
 def list_actions(call: Call, server_id: str) -> Response:
     """Answer `servers/<id>/os-instance-actions`: pages and ends of actions from 2.58 on."""
+    enforce(call, "os-instance-actions:list")
     actions = [_action(call, *one) for one in _actions(call, server_id)]
     if call.version < (2, 58):
         return answer({"instanceActions": actions})
@@ -75,6 +76,7 @@ _EVENTS: Final = {
 
 def show_action(call: Call, server_id: str, wanted: str) -> Response:
     """Answer `servers/<id>/os-instance-actions/<request id>`: the action with its one event."""
+    enforce(call, "os-instance-actions:show")
     for life, place, step in _actions(call, server_id):
         if request_id(life, place) != wanted:
             continue

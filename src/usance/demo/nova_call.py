@@ -33,7 +33,14 @@ class Call(msgspec.Struct, frozen=True):
     def style(self) -> Style:
         """How this request's rows look."""
         specs = self.token.is_admin or self.cloud.options.flavor_specs_for_all
+        specs = specs and self.cloud.may(self.token, "os_compute_api:servers:show:flavor-extra-specs")
         return Style(self.version, self.token.is_admin, self.base_url, specs)
+
+
+def enforce(call: Call, rule: str) -> None:
+    """Refuse a request that the policy does not let the asker make."""
+    if not call.cloud.may(call.token, f"os_compute_api:{rule}"):
+        raise Refusal(403, f"Policy doesn't allow os_compute_api:{rule} to be performed.")
 
 
 def page_size(call: Call) -> int:

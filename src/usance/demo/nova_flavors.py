@@ -6,7 +6,7 @@ from typing import Any
 
 from usance.demo.index import Selection
 from usance.demo.life import Life
-from usance.demo.nova_call import Call, marked, next_url, page_size, seconds
+from usance.demo.nova_call import Call, enforce, marked, next_url, page_size, seconds
 from usance.demo.site import Flavor
 from usance.demo.web import Refusal, Response, answer, iso_micro
 
@@ -67,11 +67,13 @@ def show_flavor(call: Call, flavor_id: str) -> Response:
 
 def show_specs(call: Call, flavor_id: str) -> Response:
     """Answer `flavors/<id>/os-extra_specs`."""
+    enforce(call, "os-flavor-extra-specs:index")
     return answer({"extra_specs": _flavor_named(call, flavor_id).extra_specs})
 
 
 def show_usage(call: Call, project_id: str) -> Response:
     """Answer `os-simple-tenant-usage`: it counts from launched_at, which moves, and by the latest flavor."""
+    enforce(call, "os-simple-tenant-usage:show")
     if not call.token.is_admin and project_id != call.token.project_id:
         action = "os_compute_api:os-simple-tenant-usage:show"
         raise Refusal(403, f"Policy doesn't allow {action} to be performed.")

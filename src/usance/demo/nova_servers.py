@@ -8,7 +8,7 @@ from typing import Final
 import orjson
 
 from usance.demo.index import Selection
-from usance.demo.nova_call import Call, marked, next_url, number_of, page_size, seconds
+from usance.demo.nova_call import Call, enforce, marked, next_url, number_of, page_size, seconds
 from usance.demo.rows import Row, partial_row
 from usance.demo.web import JSON, Refusal, Response, answer
 
@@ -65,6 +65,7 @@ def _rows(call: Call, selection: Selection) -> Iterator[tuple[int, bytes]]:
 
 def list_servers(call: Call) -> Response:
     """Answer `servers/detail`."""
+    enforce(call, "servers:detail")
     size = page_size(call)
     bodies: list[bytes] = []
     last = None
