@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -106,8 +106,9 @@ SCRIPT = {
 class History:
     """A project of its own, and its servers. Each act ends when the cloud is at rest."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, script: Mapping[str, Life] = SCRIPT) -> None:
         """Make the project, its member, and what its servers are built from."""
+        self.script = script
         suffix = secrets.token_hex(3)
         self.project = f"history-{suffix}"
         self.vo = f"{self.project}.example.org"
@@ -127,12 +128,12 @@ class History:
 
     def first_act(self) -> None:
         """Play what happens before the first run."""
-        play(partial(self._begin, role, life) for role, life in SCRIPT.items() if not life.begins_late)
+        play(partial(self._begin, role, life) for role, life in self.script.items() if not life.begins_late)
         self.admin.call("DELETE", "compute", f"/flavors/{self.flavors['doomed']}")
 
     def second_act(self) -> None:
         """Play what happens between the two runs."""
-        play(partial(self._go_on, role, life) for role, life in SCRIPT.items() if life.second)
+        play(partial(self._go_on, role, life) for role, life in self.script.items() if life.second)
 
     def epilogue(self) -> None:
         """Remove what is left, for who comes after us."""

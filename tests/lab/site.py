@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from place import PASSWORD, Place
@@ -23,6 +24,7 @@ spooldir = {directory}/spool
 messengers = ssm
 projects = {project}
 mapping_file = {voms}
+extractor = {extractor}
 
 [keystone_auth]
 auth_type = v3password
@@ -36,6 +38,11 @@ project_domain_name = Default
 output_path = {directory}/queue
 """
 
+SUSPENDED_STATES = """
+[usance]
+suspended_states = {}
+"""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -44,7 +51,11 @@ class Run:
     began: datetime
     ended: datetime
     messages: tuple[str, ...]
-    records: dict[str, dict[str, str]]  # by server id; of two months, that of the later one
+
+    @cached_property
+    def records(self) -> dict[str, dict[str, str]]:
+        """The cloud records by server id; of two months, that of the later one."""
+        return records_by_server(self.messages)
 
 
 @dataclass(frozen=True)
@@ -55,9 +66,12 @@ class Site:
     directory: Path
     account: str
     project: str
+    extractor: str = "nova"
+    suspended_states: str | None = None  # None: the default
+    more: str = ""  # sections at the end of the configuration
 
-    def extract(self, *arguments: str) -> Run:
-        """Run caso-extract as cron would, and take what it wrote out of the queue."""
+    def extract(self, *arguments: str, command: Path | None = None) -> Run:
+        """Run caso-extract (ours, or another one) as cron would, and take what it wrote out of the queue."""
         self.directory.mkdir(exist_ok=True)
         configuration = self.directory / "caso.conf"
         text = CONFIGURATION.format(
@@ -67,24 +81,26 @@ class Site:
             auth_url=self.place.url("keystone", "/v3"),
             account=self.account,
             password=PASSWORD,
+            extractor=self.extractor,
         )
+        if self.suspended_states is not None:
+            text += SUSPENDED_STATES.format(self.suspended_states)
+        text += self.more
         configuration.write_text(text, encoding="utf-8")
-        command = [str(Path(sys.executable).with_name("caso-extract")), "--config-file", str(configuration)]
+        program = command or Path(sys.executable).with_name("caso-extract")
         environment = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
         began = datetime.now(UTC)
         done = subprocess.run(
-            [*command, *arguments],
+            [str(program), "--config-file", str(configuration), *arguments],
             capture_output=True,
             text=True,
             timeout=300,
             check=False,
             env=environment | {"HOME": str(self.directory)},
         )
-        assert done.returncode == 0, (
-            f"caso-extract ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
-        )
+        assert done.returncode == 0, f"{program} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
         messages = self._take_messages()
-        return Run(began, datetime.now(UTC), messages, records_by_server(messages))
+        return Run(began, datetime.now(UTC), messages)
 
     def inferred(self) -> frozenset[str]:
         """Return the servers of which the ledger says that some of what it counts is inferred."""
@@ -124,9 +140,11 @@ def records_by_server(messages: tuple[str, ...]) -> dict[str, dict[str, str]]:
 
 
 def read_records(messages: tuple[str, ...]) -> Iterator[dict[str, str]]:
-    """Read records as APEL does: split at any `%%`, then at the first colon of each line."""
+    """Read cloud records as APEL does: split at any `%%`, then at the first colon of each line."""
     for message in messages:
         header, _, body = message.partition("\n")
+        if message.startswith(("{", "<")):
+            continue  # records of another type
         assert header == "APEL-cloud-message: v0.4"
         for chunk in body.split("%%"):
             lines = [line.partition(":") for line in chunk.splitlines() if line.strip()]

@@ -123,14 +123,15 @@ def complaints(run: Run, record: dict[str, str], truth: Truth, *, unseen: bool) 
     end = datetime.fromtimestamp(stated_at, UTC)
     wall, cpu = int(record["WallDuration"]), int(record["CpuDuration"])
     suspended = int(record.get("SuspendDuration", "0"))
-    if not int(run.began.timestamp()) <= stated_at <= run.ended.timestamp():
+    completed = record["Status"] == "completed"  # and then it is stated as of its end
+    if not completed and not int(run.began.timestamp()) <= stated_at <= run.ended.timestamp():
         yield f"stated at {end}, but the run was from {run.began} to {run.ended}"
     if int(record["StartTime"]) != truth.created.timestamp():
         yield f"StartTime {record['StartTime']}, created {truth.created}"
-    is_over = truth.deleted is not None and truth.deleted <= end
+    is_over = truth.deleted is not None and truth.deleted <= run.ended
     if is_over and int(record["EndTime"]) != truth.deleted.timestamp():
         yield f"EndTime {record['EndTime']}, deleted {truth.deleted}"
-    if is_over != (record["Status"] == "completed"):
+    if is_over != completed:
         yield f"Status {record['Status']}, deleted {truth.deleted}"
     if wall + suspended != truth.elapsed(end):
         yield f"wall {wall} + suspended {suspended} is not {truth.elapsed(end)}"
