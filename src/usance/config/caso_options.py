@@ -97,6 +97,9 @@ _REMARKS: Final[dict[tuple[str, str], str]] = {
     "without any known type lets all pass; here it is an error.",
     ("logstash", "port"): "5000 in the list of options and in the code of all generations, 50000 in the "
     "text of the 3.x documentation. Chosen: 5000, which is what ran.",
+    ("prometheus", "cpu_normalization_factor"): "In cASO it multiplies the energy; here the work.",
+    ("prometheus", "prometheus_step_seconds"): "It has to divide an hour.",
+    ("greendigit_cim", "base_url"): "Plain `http://` is refused: the address holds the password.",
     ("greendigit_cim", "verify_ssl"): "Missing from the generated sample of cASO, as all of this section.",
     (OSLO_SOURCE, "driver"): "Read by oslo.config itself, as all of such a section.",
 }

@@ -8,7 +8,13 @@ from typing import Any, Final
 
 import msgspec
 
-from usance.records import validate_accelerator, validate_cloud, validate_ip, validate_storage
+from usance.records import (
+    validate_accelerator,
+    validate_cloud,
+    validate_energy,
+    validate_ip,
+    validate_storage,
+)
 from usance.records.apel import split_records
 from usance.records.record import Finding
 
@@ -34,6 +40,8 @@ def check_message(message: bytes) -> tuple[int, list[Finding]]:
         return len(_STORAGE_RECORD.findall(message)), validate_storage.message_findings(message)
     if start == b"{":
         return _check_json(message)
+    if start == b"[":
+        return _elements(message), validate_energy.message_findings(message)
     body = message.decode("ascii", "replace").strip().partition("\n")[2]
     return sum(1 for _ in split_records(body)), validate_cloud.message_findings(message)
 
@@ -48,3 +56,11 @@ def _check_json(message: bytes) -> tuple[int, list[Finding]]:
     if findings is None:
         return records, [Finding("Type", f"there is no message of type {envelope.type[:80]!r}")]
     return records, findings(message)
+
+
+def _elements(message: bytes) -> int:
+    """Return how many elements a JSON array has; 0 for what is none."""
+    try:
+        return len(msgspec.json.decode(message, type=list[msgspec.Raw]))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return 0

@@ -27,3 +27,11 @@ def test_message_is_held_to_the_rules_of_its_type(message, records, reason):
 
     assert found == records
     assert any(reason in str(one) for one in findings)
+
+
+def test_an_array_is_held_to_the_rules_of_energy_records():
+    records, findings = check_message(b'[{"EnergyWh": 1}, {"EnergyWh": "1"}]')
+
+    assert records == 2
+    assert "EnergyWh: record 2: is no decimal number" in [str(one) for one in findings]
+    assert check_message(b"[1")[0] == 0
