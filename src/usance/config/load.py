@@ -22,6 +22,7 @@ from usance.config.options import (
     AUTH,
     DEFAULT,
     FILE_OPTIONS,
+    LOGSTASH_OPTIONS,
     MESSENGER_OPTIONS,
     PUBLISH_OPTIONS,
     RECORD_TYPES,
@@ -62,10 +63,11 @@ _ETC: Final = Path("/etc")
 _ENGINES: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg",
                    "postgresql+psycopg": "postgresql+psycopg"}  # fmt: skip
 _SECTION_OF: Final = {"ssm": "ssm", "ssmv2": "ssm", "ssmv4": "ssm", "ams": "publish", "stomp": "publish",
-                      "greendigit_cim": "greendigit_cim"}  # fmt: skip
+                      "greendigit_cim": "greendigit_cim", "logstash": "logstash"}  # fmt: skip
 _OPTIONS_OF: Final[dict[str, list[cfg.Opt]]] = {
     "ssm": SSM_OPTIONS,
     "messenger_file": FILE_OPTIONS,
+    "logstash": LOGSTASH_OPTIONS,
     "publish": PUBLISH_OPTIONS,
     "greendigit_cim": CIM_OPTIONS,
 }
@@ -225,6 +227,7 @@ def _settings(
         ledger_url=_ledger_url(reader, spool_dir),
         lock_dir=_lock_dir(reader, spool_dir),
         lock_timeout_s=reader.value("lock_timeout", USANCE),
+        keep_messages_days=reader.value("keep_messages_days", USANCE),
         extractors=_extractors(reader, warn) if Need.RECORDS in need else ("nova",),
         flavor_keys=_flavor_keys(reader),
         publish=_publish(reader),

@@ -271,6 +271,27 @@ PUBLISH_OPTIONS: Final[list[cfg.Opt]] = [
     ),
 ]
 
+LOGSTASH_OPTIONS: Final[list[cfg.Opt]] = [
+    cfg.StrOpt("host", default="localhost", help="Where Logstash listens (input tcp, codec json_lines)."),
+    cfg.PortOpt("port", default=5000, min=1, help="The port on which it listens."),
+    cfg.StrOpt(
+        "interval",
+        default="day",
+        choices=[
+            ("day", "what was used up to the last midnight UTC, so that a server is told once a day"),
+            ("run", "what was used up to now, at each run"),
+        ],
+        help="How often a server that goes on is told.",
+    ),
+    cfg.BoolOpt("tls", default=False, help="Speak TLS."),
+    cfg.StrOpt("cafile", help="PEM file of the authorities to trust. Not set: those of the system."),
+    cfg.StrOpt("certfile", help="PEM file of the client's certificate, if Logstash asks for one."),
+    cfg.StrOpt("keyfile", help="PEM file of the client's key."),
+    cfg.BoolOpt("insecure", default=False, help="Do not verify Logstash's certificate."),
+    cfg.IntOpt("timeout", default=30, min=1, max=3600, help="Seconds that a blocked Logstash is waited for."),
+    cfg.IntOpt("max_size", default=1000, min=1, max=100_000, help="Records in one message, at most."),
+]
+
 FILE_OPTIONS: Final[list[cfg.Opt]] = [
     cfg.StrOpt(
         "path",
@@ -363,6 +384,13 @@ USANCE_OPTIONS: Final[list[cfg.Opt]] = [
         max=31 * 86_400,
         help="Seconds after which everything is looked at again, not only what changed.",
     ),
+    cfg.IntOpt(
+        "keep_messages_days",
+        default=400,
+        min=0,
+        max=36_500,
+        help="Days for which the text of sent messages is kept, to be sent again as it was. 0: for ever.",
+    ),
     cfg.IntOpt("lock_timeout", default=0, min=0, max=86_400, help="Seconds to wait for another run to end."),
 ]
 
@@ -377,6 +405,8 @@ OWN_GROUPS: Final[dict[str, list[cfg.Opt]]] = {
     "prometheus": PROMETHEUS_OPTIONS,
     "greendigit_cim": CIM_OPTIONS,
     "messenger_file": [*FILE_OPTIONS, *MESSENGER_OPTIONS],
+    "logstash": LOGSTASH_OPTIONS,
+    "messenger_logstash": MESSENGER_OPTIONS,
     "messenger_ssm": MESSENGER_OPTIONS,
 }
 """The options that have an effect, by group, as the sample shows them."""
@@ -407,7 +437,6 @@ ACCEPTED: Final[dict[str, dict[str, str]]] = {
         "use_eventlog": "it has no effect; oslo.log dropped it",
         "fatal_deprecations": "it has no effect; it is for services that use oslo.log's deprecations",
     },
-    "logstash": dict.fromkeys(("host", "port"), "the Logstash messenger comes with a later release"),
     AUTH: {
         "collect_timing": "it has no effect",
         "split_loggers": "it has no effect; use [DEFAULT] default_log_levels",

@@ -184,6 +184,7 @@ class Settings(msgspec.Struct, frozen=True):
     ledger_url: str  # sqlite:///... in the spool directory unless configured
     lock_dir: Path
     lock_timeout_s: int = 0  # how long to wait for another run to end
+    keep_messages_days: int = 400  # the bodies of delivered messages; 0: for ever
     extractors: tuple[str, ...] = ("nova",)
     flavor_keys: FlavorKeys = FlavorKeys()
     publish: PublishSettings = PublishSettings()

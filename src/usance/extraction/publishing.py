@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from usance.cloud.projects import Project
 from usance.config.settings import ExtractRequest, Settings
@@ -15,6 +16,8 @@ from usance.messengers.messenger import Messenger
 from usance.messengers.outbox import StageResult, deliver, records_that_would_go, stage
 from usance.model.period import EPOCH
 from usance.records.context import RecordContext
+
+_GIVEN_UP_AT_ONCE: Final = 500  # messages, in one transaction
 
 
 class LedgerNames(Mapping[str, str]):
@@ -124,6 +127,21 @@ class Publisher:
             default_user_id=self._settings.neutron.default_user,
             image_uris=self._images,
         )
+
+
+def give_up_old_bodies(ledger: Ledger, keep_days: int, now: datetime) -> int:
+    """Empty the settled messages that were staged longer ago than so many days; return how many.
+
+    Never with 0. What waits, or was refused, keeps its body. Each transaction is short, and what a
+    cut-off leaves the next run finds again.
+    """
+    if keep_days == 0:
+        return 0
+    given_up = 0
+    before = now - timedelta(days=keep_days)
+    while found := ledger.past.give_up_bodies(before=before, limit=_GIVEN_UP_AT_ONCE):
+        given_up += found
+    return given_up
 
 
 def deliver_staged(

@@ -143,6 +143,7 @@ class _Run:
             self._step(f"messages for {messenger.name}", done, len(self._messengers))
             mine = [result for one in staged for result in one.get(messenger.name, ())]
             results.append(publishing.deliver_staged(self._ledger, messenger, mine, datetime.now(UTC)))
+        publishing.give_up_old_bodies(self._ledger, self._clouds[0].keep_messages_days, datetime.now(UTC))
         return report.with_messengers(results)
 
 
