@@ -31,11 +31,6 @@ OLD_CLASSES: Final = {
 _CLASS: Final = re.compile(r"caso\.(?:messenger|extract)\.(?P<module>\w+)[.:](?P<name>\w+)")
 _WROTE_V02: Final = frozenset({"caso.messenger.ssm.SsmMessager", "caso.messenger.ssm.SsmMessenger"})
 
-_NOT_YET: Final = {
-    "logstash": "that messenger comes with a later release; write another one into messengers",
-}
-
-
 SUCCESSORS: Final = {
     "ceilometer": (
         "gnocchi",
@@ -77,8 +72,6 @@ def check_plugin(group: str, name: str, place: str) -> None:
         installed += [one for one in caso_messenger_names() if one not in installed]
     if name in installed:
         return
-    if name in _NOT_YET:
-        raise ConfigurationError(f"{place}: there is no {name} yet", hint=_NOT_YET[name])
     hint = suggestion(name, installed) or "there are " + ", ".join(installed)
     raise ConfigurationError(f"{place}: there is no {name[:80]!r}", hint=hint)
 

@@ -18,7 +18,9 @@ class Messenger(Protocol):
 
     A class takes a :class:`usance.config.settings.MessengerSettings` and raises ConfigurationError
     for options that make no sense. The outbox keeps a watermark and a state for each messenger. One
-    that keeps connections has a method `close`, which is called when there is no more to deliver.
+    that keeps connections has a method `close`, which is called when there is no more to deliver. One
+    that is to be told less often than there are runs has a method `counted_until`: it takes the
+    instant up to which a run counts, and returns that up to which this messenger is told.
     """
 
     name: str  # by which the outbox knows it; the same for all aliases of one messenger

@@ -161,13 +161,15 @@ class _Plan:
         self.maker = maker
         self.form = find_format(messenger.formats[maker.record_type])
         self.watermark = ledger.messenger_watermark(*self.place, messenger.name, maker.record_type)
+        # A messenger may tell less often than there are runs: see `Messenger`.
+        counted_until = getattr(messenger, "counted_until", None)
         self.asked = Asked(
             ledger,
             project_id,
             cloud_id,
             messenger.name,
             context,
-            until=until,
+            until=until if counted_until is None else counted_until(until),
             since=since,
             watermark=self.watermark,
             waiting=self._waiting(),

@@ -53,7 +53,7 @@ def refusal(tmp_path, text, environ=None, **overrides):
         ("[DEFAULT]\nmapping_file = /does/not/exist", ["/does/not/exist does not exist"]),
         ("[DEFAULT]\nmessengers = sms", ["there is no 'sms'", "did you mean ssm?"]),
         ("[DEFAULT]\nmessengers =", ["messengers is empty"]),
-        ("[DEFAULT]\nmessengers = logstash", ["no logstash yet", "later release"]),
+        ("[DEFAULT]\nmessengers = logstash\n[logstash]\nport = 70000", ["[logstash] port"]),
         ("[DEFAULT]\nextractor = nova,cindre", ["there is no 'cindre'", "did you mean cinder?"]),
         ("[DEFAULT]\nextractor = novva", ["did you mean nova?"]),
         ("[messenger_ssm]\nrecord_types = clouds", ["names no type of record"]),
