@@ -43,12 +43,12 @@ class AmsMessenger:
         self.max_bytes = MAX_MESSAGE_BYTES
         self.settings = _settings(self.name, settings, self.protocol)
         able = self.formats.keys() & self.settings.destinations.keys()
-        self.record_types = carried_types(settings, able)
         for missing in sorted(settings.record_types & self.formats.keys() - able):
             raise ConfigurationError(
                 f"the messenger {self.name} has no destination for {missing} records",
                 hint=f"set destination_{missing} in [publish]",
             )
+        self.record_types = carried_types(settings, able)
         self._open: tuple[asyncio.Runner, Sender] | None = None
 
     def send(self, message: Message) -> None:

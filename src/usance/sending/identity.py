@@ -8,7 +8,9 @@ from typing import Final
 
 import msgspec
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import ObjectIdentifier
 
@@ -74,9 +76,7 @@ def load_identity(certificate: Path, key: Path) -> Identity:
         ) from None
     except ValueError:
         raise ConfigurationError(f"{key} holds no private key", hint="it has to be a PEM file") from None
-    except Exception as error:  # cryptography has its own class for kinds of key that it does not know
-        if type(error).__name__ != "UnsupportedAlgorithm":
-            raise
+    except UnsupportedAlgorithm:
         raise ConfigurationError(f"the key {key} is of a kind that can't sign messages") from None
     if not isinstance(private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         raise ConfigurationError(
@@ -116,9 +116,8 @@ def ends_soon(what: str, end: datetime, now: datetime, days: int) -> list[str]:
     return [f"{what} ends on {end:%Y-%m-%d} UTC, in {left.days} days"]
 
 
-def _public(key: object) -> bytes:
-    encoded: bytes = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)  # type: ignore[attr-defined]
-    return encoded
+def _public(key: PublicKeyTypes) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _read(path: Path, what: str) -> bytes:

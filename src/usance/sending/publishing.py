@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import aclosing
+from typing import Final
 
 import msgspec
 
@@ -19,6 +20,8 @@ from usance.sending.queues import Queue, UnreadableError, held, open_queue
 from usance.sending.sender import Sender
 
 LOG = logging.getLogger(__name__)
+
+_TOLD: Final = 5  # messages that can't be read, by name
 
 
 class QueueReport(msgspec.Struct, frozen=True):
@@ -59,6 +62,9 @@ def publish(settings: PublishSettings, *, dry_run: bool = False) -> PublishRepor
     sender = Sender(settings)
     for line in sender.warnings:
         LOG.warning("%s", line)
+    LOG.info("Messages go to %s, signed by %s", sender.transport.place, sender.identity.subject)
+    if sender.receiver is not None:
+        LOG.info("They are encrypted for %s", sender.receiver)
     reports = asyncio.run(_publish(sender, dry_run=dry_run))
     return PublishReport(tuple(reports), tuple(sender.warnings))
 
@@ -110,6 +116,11 @@ class _Emptying:
             locked=locked,
         )
 
+    def _told(self) -> str | None:
+        more = len(self._troubles) - _TOLD
+        told = "; ".join(self._troubles[:_TOLD]) + (f"; and {more} more" if more > 0 else "")
+        return told or None
+
     async def run(self) -> QueueReport:
         """Empty the queue; what goes wrong is in the report."""
         waiting = len(self._queue.names())
@@ -138,7 +149,7 @@ class _Emptying:
         left = len(self._queue.names())
         if self._others:
             self._troubles.append(f"{self._others} of them are locked, or still being written")
-        return self._report(left, error or "; ".join(self._troubles) or None)
+        return self._report(left, error or self._told())
 
     async def _send(self, destination: str) -> None:
         LOG.info("Found %d messages in %s", len(self._queue.names()), self._settings.path)
@@ -201,4 +212,4 @@ class _Emptying:
             self._troubles += [f"{one.letter.name}: {one.reason}" for one in prepared.refused]
         if self._settings.destination is None and (self._sent or self._buried):
             self._troubles.append("no destination is set for it (see [publish] destination_...)")
-        return self._report(0, "; ".join(self._troubles) or None)
+        return self._report(0, self._told())

@@ -6,12 +6,20 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
+from cryptography import x509
+
 from usance.config.settings import PublishSettings
 from usance.http.clock import local_now
 from usance.model.errors import ConfigurationError
 from usance.sending.ams import AmsTransport
 from usance.sending.courier import Courier
-from usance.sending.identity import check_dates, ends_soon, load_certificate, load_identity
+from usance.sending.identity import (
+    check_dates,
+    distinguished_name,
+    ends_soon,
+    load_certificate,
+    load_identity,
+)
 from usance.sending.smime import Sealer
 from usance.sending.stomp import StompTransport
 from usance.sending.transport import Transport
@@ -29,7 +37,7 @@ class Sender:
         self.identity = load_identity(settings.certificate, settings.key)
         check_dates(self.identity.certificate, settings.certificate, now)
         self._warn(f"the host certificate {settings.certificate}", self.identity.certificate, now)
-        self.receiver: str | None = None
+        self.receiver: str | None = None  # for whom is encrypted
         self.courier = Courier(self._sealer(now), self._transport(), settings.max_bytes)
 
     def _sealer(self, now: datetime) -> Sealer:
@@ -53,7 +61,7 @@ class Sender:
                     )
                 authorities.verify(receiver, settings.server_cert, now, check_crls=settings.check_crls)
             self._warn(f"the receiver's certificate {settings.server_cert}", receiver, now)
-            self.receiver = str(settings.server_cert)
+            self.receiver = distinguished_name(receiver.subject)
             certificates.append(receiver)
         if authorities is not None:
             self.warnings += authorities.warnings(certificates, now, settings.warn_days)
@@ -63,8 +71,8 @@ class Sender:
         path = self.settings.capath
         return Authorities(path) if path is not None and path.exists() else None
 
-    def _warn(self, what: str, certificate: object, now: datetime) -> None:
-        self.warnings += ends_soon(what, certificate.not_valid_after_utc, now, self.settings.warn_days)  # type: ignore[attr-defined]
+    def _warn(self, what: str, certificate: x509.Certificate, now: datetime) -> None:
+        self.warnings += ends_soon(what, certificate.not_valid_after_utc, now, self.settings.warn_days)
 
     def _transport(self) -> Transport:
         self.transport: Transport = (

@@ -167,7 +167,8 @@ def _contents(path: Path, endings: tuple[str, ...]) -> Iterator[bytes]:
 
 def _certificates(content: bytes) -> list[x509.Certificate]:
     try:
-        return x509.load_pem_x509_certificates(content)
+        found = x509.load_pem_x509_certificates(content)
+        return [one for one in found if one.subject and one.issuer]  # names are read here, and may be broken
     except ValueError:
         return []
 
