@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn
 
 from usance.demo.cloud import DemoCloud, Region
 from usance.demo.storage import StorageView, Volume
@@ -12,11 +13,12 @@ from usance.demo.web import Refusal, Request, Response, answer, iso_micro, unaut
 _MAX: Final = (3, 71)
 _KINDS: Final = {"volumes": "volume", "snapshots": "snapshot", "backups": "backup"}
 
-_RULES: Final = {
+_LISTED: Final = {
     "volumes": "volume:get_all",
     "snapshots": "volume:get_all_snapshots",
     "backups": "backup:get_all",
 }
+_SHOWN: Final = {"volumes": "volume:get", "snapshots": "volume:get_snapshot", "backups": "backup:get"}
 
 
 def handle(cloud: DemoCloud, region: Region, request: Request, parts: list[str]) -> Response:
@@ -68,10 +70,17 @@ class _Call:
         self.now_us = cloud.clock.now_us()
         self.version = _version(request)
         self._lives = region.history.site.volumes
-        rule = _RULES[plural]
-        forbidden = plural in cloud.options.storage_forbidden and not token.is_admin
-        if forbidden or not cloud.may(token, rule):
-            raise Refusal(403, f"Policy doesn't allow {rule} to be performed.")
+        if plural in cloud.options.storage_forbidden and not token.is_admin:
+            self.refuse(_LISTED[plural])
+
+    def enforce(self, rules: Mapping[str, str]) -> None:
+        """Refuse what the policy does not let the asker do."""
+        if not self.cloud.may(self.token, rules[self.plural]):
+            self.refuse(rules[self.plural])
+
+    def refuse(self, rule: str) -> NoReturn:
+        """Refuse by a rule of the policy."""
+        raise Refusal(403, f"Policy doesn't allow {rule} to be performed.")
 
     def visible(self, everything: bool, project_id: str | None = None) -> list[tuple[Volume, StorageView]]:
         """Return what there is, the newest first: of the token's project, or of all or a given one."""
@@ -98,6 +107,7 @@ def _version(request: Request) -> tuple[int, int]:
 
 
 def _listed(call: _Call) -> Response:
+    call.enforce(_LISTED)
     query, cap = call.request.query, call.cloud.options.page_cap
     limit = query.get("limit", str(cap))
     if not limit.isdecimal():
@@ -123,6 +133,7 @@ def _listed(call: _Call) -> Response:
 
 
 def _shown(call: _Call, wanted: str) -> Response:
+    call.enforce(_SHOWN)
     for life, view in call.visible(call.token.is_admin):
         if life.id == wanted:
             return answer({call.kind: _row(call, life, view)})

@@ -91,6 +91,7 @@ def _id_of(call: Call, number: int) -> str:
 
 def show_server(call: Call, server_id: str) -> Response:
     """Answer `servers/<id>`: a deleted server is not found, whoever asks."""
+    enforce(call, "servers:show")
     number = number_of(call, server_id, deleted=False)
     if call.region.down_cells:
         life = call.region.history.life(number)

@@ -148,11 +148,8 @@ def status_checks(found: Status, now: datetime) -> list[Check]:
             told = f"{messenger.dead} messages were refused for good: {messenger.last_reason or 'no reason'}"
             checks.append(Check("Outbox", scope, Verdict.WARNING, told, "usance status"))
         if messenger.pending:
-            since = (
-                f", the oldest since {messenger.oldest_pending:%Y-%m-%d %H:%M} UTC"
-                if messenger.oldest_pending
-                else ""
-            )
+            oldest = messenger.oldest_pending
+            since = f", since {oldest:%Y-%m-%d %H:%M} UTC" if oldest else ""
             told = f"{messenger.pending} messages wait{since}: {messenger.last_reason or 'not tried yet'}"
             checks.append(Check("Outbox", scope, Verdict.WARNING, told, "the next run tries again"))
     if found.quarantined:

@@ -18,6 +18,7 @@ from usance.doctor.policies import (
     EMBEDDED_SPECS,
     EVENTS,
     FLAVOR_SPECS,
+    SERVER,
     SERVERS,
     USAGE,
     remedy,
@@ -113,12 +114,26 @@ async def details(place: Place, api: NovaApi, sight: Sight) -> list[Check]:
         nothing = "the project has no server to try this with"
         names = ("Nova: instance actions", "Nova: flavor properties")
         return [*found, *(Check(name, place.label, Verdict.OK, nothing) for name in names)]
+    found.append(await _single(place, api, sight))
     return [*found, *await _actions(place, api, sample), await _specs(place, api, sample)]
 
 
 def _sample(sight: Sight, api: NovaApi) -> ServerRow | None:
     rows = sight.live or ([] if api.version < DELETED_ACTIONS else sight.servers)
     return next((one for one in rows if is_path_safe(one.id)), None)
+
+
+async def _single(place: Place, api: NovaApi, sight: Sight) -> Check:
+    """Ask for one server by its id, as the source does with what a listing left out."""
+    name = "Nova: single servers"
+    live = next((one for one in sight.live if is_path_safe(one.id)), None)
+    if live is None:
+        return Check(name, place.label, Verdict.OK, "the project has no live server to try this with")
+    try:
+        await api.server(place.scope, live.id)
+    except CloudError as error:
+        return refused(name, place, error, (SERVER,))
+    return Check(name, place.label, Verdict.OK, "a server can be asked for by its id")
 
 
 async def _actions(place: Place, api: NovaApi, server: ServerRow) -> list[Check]:

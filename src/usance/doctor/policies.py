@@ -48,7 +48,6 @@ class Rule(msgspec.Struct, frozen=True):
     service: str
     eras: tuple[Era, ...]  # the oldest first
     own: str = _OWN  # what else has to be true of whoever has the role; empty: nothing
-    # In the default, a place for the role beside `reader`; where there is none, it is added at the end.
 
     def of(self, release: Release) -> Era:
         """Return the rule of a release."""
@@ -190,6 +189,12 @@ STORAGE: Final = {
     "backups": _cinder("backup:get_all"),
 }
 
+STORAGE_ROWS: Final = {
+    "volumes": _cinder("volume:get"),
+    "snapshots": _cinder("volume:get_snapshot"),
+    "backups": _cinder("backup:get"),
+}
+
 _NEUTRON_READER: Final = "rule:admin_only or (role:reader and project_id:%(project_id)s)"
 
 
@@ -202,6 +207,7 @@ def _neutron(name: str) -> Rule:
 
 FLOATING_IPS: Final = _neutron("get_floatingip")
 ROUTERS: Final = _neutron("get_router")
+TRUNKS: Final = _neutron("get_trunk")
 PORTS: Final = Rule(
     NEUTRON,
     (

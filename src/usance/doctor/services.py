@@ -20,6 +20,8 @@ from usance.doctor.policies import (
     ROUTERS,
     SEARCH_RESOURCES,
     STORAGE,
+    STORAGE_ROWS,
+    TRUNKS,
     Rule,
     remedy,
 )
@@ -27,13 +29,16 @@ from usance.doctor.releases import CINDER_COSTS, lost
 from usance.http.errors import StatusError
 from usance.model.errors import CloudError
 from usance.sources.cinder_api import CinderApi
-from usance.sources.cinder_rows import KINDS
+from usance.sources.cinder_rows import KINDS, Kind, StorageRow
 from usance.sources.gnocchi_api import GnocchiApi
 from usance.sources.nova_api import is_path_safe
 from usance.sources.nova_rows import ImageRow
 
 # Neutron's own rules let these read; whoever has none of them gets empty lists, and no error.
 READERS: Final = frozenset({"reader", "member", "manager", "admin"})
+
+Whose = tuple[tuple[str, str], ...]
+"""The part of a query that says whose resources are meant."""
 
 _ANY: Final = msgspec.json.Decoder(dict[str, Any])
 
@@ -51,15 +56,24 @@ async def cinder(place: Place) -> list[Check]:
     ]
     whose = (("all_tenants", "1"), ("project_id", place.project.id)) if place.outside else ()
     for kind in KINDS:
-        name, rule = f"Cinder: {kind.path}", STORAGE[kind.path]
-        try:
-            async with aclosing(api.pages(place.scope, kind, whose)) as pages:
-                await anext(pages, None)
-        except CloudError as error:
-            checks.append(refused(name, place, error, (rule,)))
-        else:
-            checks.append(Check(name, place.label, Verdict.OK, f"{kind.path} are listed"))
+        checks += await _storage(place, api, kind, whose)
     return checks
+
+
+async def _storage(place: Place, api: CinderApi, kind: Kind, whose: Whose) -> list[Check]:
+    name = f"Cinder: {kind.path}"
+    try:
+        async with aclosing(api.pages(place.scope, kind, whose)) as pages:
+            rows: list[StorageRow] = await anext(pages, [])
+    except CloudError as error:
+        return [refused(name, place, error, (STORAGE[kind.path], STORAGE_ROWS[kind.path]))]
+    row = next((one for one in rows if is_path_safe(one.id)), None)
+    try:
+        if row is not None:  # as the source does with what a listing left out
+            await api.row(place.scope, kind, row.id)
+    except CloudError as error:
+        return [refused(name, place, error, (STORAGE_ROWS[kind.path],))]
+    return [Check(name, place.label, Verdict.OK, f"{kind.path} are listed")]
 
 
 async def neutron(place: Place, sight: Sight) -> list[Check]:
@@ -90,6 +104,8 @@ async def _neutron(place: Place, addresses: Addresses, sight: Sight, *, matters:
         )
     else:
         checks.append(_listed("Neutron: ports", place, bool(ports), PORTS))
+    trunks = await _first(place, "/trunks", "trunks")
+    checks.append(_listed("Neutron: trunks", place, bool(trunks), TRUNKS, matters=False))
     if place.settings.neutron.router_gateways:
         routers = await _first(place, "/routers", "routers")
         checks.append(_listed("Neutron: routers", place, bool(routers), ROUTERS))
@@ -110,8 +126,14 @@ async def _neutron(place: Place, addresses: Addresses, sight: Sight, *, matters:
 
 
 async def _first(place: Place, path: str, key: str) -> list[Any]:
+    """Return the first row of a listing; none where Neutron has no such extension."""
     params = (("project_id", place.project.id), ("limit", "1"))
-    found = (await place.cloud.network.get(place.scope, path, _ANY, params=params)).get(key)
+    try:
+        found = (await place.cloud.network.get(place.scope, path, _ANY, params=params)).get(key)
+    except StatusError as error:
+        if error.status != 404:
+            raise
+        return []
     return found if isinstance(found, list) else []
 
 
