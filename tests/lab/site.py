@@ -21,7 +21,7 @@ CONFIGURATION = """\
 site_name = LAB-Site
 service_name = cloud.lab.example.org
 spooldir = {directory}/spool
-messengers = ssm
+messengers = {messengers}
 projects = {project}
 mapping_file = {voms}
 extractor = {extractor}
@@ -51,6 +51,7 @@ class Run:
     began: datetime
     ended: datetime
     messages: tuple[str, ...]
+    others: dict[str, tuple[bytes, ...]]  # messages with records of other types, by type
 
     @cached_property
     def records(self) -> dict[str, dict[str, str]]:
@@ -68,6 +69,7 @@ class Site:
     project: str
     extractor: str = "nova"
     suspended_states: str | None = None  # None: the default
+    messengers: str = "ssm"
     more: str = ""  # sections at the end of the configuration
 
     def extract(self, *arguments: str, command: Path | None = None) -> Run:
@@ -82,6 +84,7 @@ class Site:
             account=self.account,
             password=PASSWORD,
             extractor=self.extractor,
+            messengers=self.messengers,
         )
         if self.suspended_states is not None:
             text += SUSPENDED_STATES.format(self.suspended_states)
@@ -100,7 +103,8 @@ class Site:
         )
         assert done.returncode == 0, f"{program} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
         messages = self._take_messages()
-        return Run(began, datetime.now(UTC), messages)
+        others = {kind: self._take(f"queue-{kind}") for kind in ("storage", "ip", "accelerator")}
+        return Run(began, datetime.now(UTC), messages, others)
 
     def inferred(self) -> frozenset[str]:
         """Return the servers of which the ledger says that some of what it counts is inferred."""
@@ -113,12 +117,15 @@ class Site:
         return frozenset(one.resource.id for one in timelines if one.launched and counts_doubt(one))
 
     def _take_messages(self) -> tuple[str, ...]:
-        """Remove all messages from the queue, as ssmsend does, in the order of their names."""
-        texts = []
-        for path in sorted((self.directory / "queue").glob("*/*")):
-            texts.append(path.read_bytes().decode("ascii"))
+        return tuple(body.decode("ascii") for body in self._take("queue"))
+
+    def _take(self, queue: str) -> tuple[bytes, ...]:
+        """Remove all messages from a queue, as ssmsend does, in the order of their names."""
+        bodies = []
+        for path in sorted((self.directory / queue).glob("*/*")):
+            bodies.append(path.read_bytes())
             path.unlink()
-        return tuple(texts)
+        return tuple(bodies)
 
 
 def counts_doubt(timeline: Timeline) -> bool:

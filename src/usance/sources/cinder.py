@@ -236,8 +236,12 @@ class CinderSource:
             before = said.get(row.id)
             if before != sighting(seen).statement:
                 last_look = (self._last_looks or {}).get(project_id)
-                created_here = before is None and not self._has_entered(row, last_look)
-                found += observations(seen, last_look, was_created_here=created_here)
+                if before is None and self._has_entered(row, last_look):
+                    # The giver is charged up to its own look. So the taker begins with this one: what
+                    # the row says of earlier instants would be counted twice.
+                    found.append(sighting(seen))
+                else:
+                    found += observations(seen, last_look, is_new=before is None)
         return Batch(tuple(found))
 
     def _has_entered(self, row: StorageRow, last_look: datetime | None) -> bool:

@@ -74,15 +74,16 @@ def sighting(seen: Seen) -> Observation:
     )
 
 
-def observations(seen: Seen, last_look: datetime | None, *, was_created_here: bool) -> list[Observation]:
+def observations(seen: Seen, last_look: datetime | None, *, is_new: bool) -> list[Observation]:
     """Return all that a new or changed row says; *last_look* is when the look before this one began.
 
-    *was_created_here* is for a row that is seen for the first time, unless it came from another project.
+    *is_new* is for a row that is seen for the first time; one that came from another project has its
+    sighting only.
     """
     now = sighting(seen)
     found: list[Observation] = []
     created_at = parse_instant(seen.row.created_at)
-    if was_created_here and created_at is not None:
+    if is_new and created_at is not None:
         found.append(_created(seen, created_at))
     if seen.resource.kind == VOLUME:
         found += _attached(seen, created_at)
