@@ -25,8 +25,6 @@ from usance.records.context import CLOUD_TYPE
 
 LOG = logging.getLogger(__name__)
 
-_OWN = frozenset({"max_size"})
-
 
 class CasoMessenger:
     """Pushes each message to a messenger written for cASO, `max_size` records in each.
@@ -40,6 +38,7 @@ class CasoMessenger:
         "ip": "ip-json",
         "accelerator": "accelerator-json",
         "storage": "storage-json",
+        "energy": "energy-json",
     }
 
     def __init__(self, settings: MessengerSettings, point: EntryPoint) -> None:

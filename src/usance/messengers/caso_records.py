@@ -11,99 +11,17 @@ What cASO knows and our records do not state: the name and the status of a volum
 from __future__ import annotations
 
 import json
-import sys
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Final, Self
 
+from usance.messengers.caso_object import CasoRecord, Line, said
 from usance.records import apel, star
 
 _IDS: Final = uuid.uuid5(uuid.NAMESPACE_DNS, "caso-records.usance")
 _GIB: Final = 2**30
-_STATED_BY_US: Final = frozenset(
-    {"record_id", "record_digest", "record_type", "inferred_s", "inferred_cpu_s", "inferred"}
-)
-Line = Mapping[str, Any]
-
-
-class CasoRecord:
-    """A record, made of a JSON line: an object whose attributes may be set, as those of cASO."""
-
-    version: ClassVar[str]
-    # What a whole record consists of, in order: the name of each field, and its name in messages.
-    aliases: ClassVar[Mapping[str, str]]
-    _like: ClassVar[str]  # the class of cASO that it stands for
-
-    def __init__(self, line: Line) -> None:
-        self._line = line
-
-    @property  # type: ignore[misc]
-    def __class__(self) -> type:
-        """The class of cASO where that is loaded: a messenger may ask with isinstance()."""
-        theirs = getattr(sys.modules.get("caso.record"), self._like, None)
-        return theirs if isinstance(theirs, type) else type(self)
-
-    def model_dump(
-        self,
-        *,
-        mode: str = "python",
-        by_alias: bool | None = False,
-        include: Collection[str] | None = None,
-        exclude: Collection[str] | None = None,
-        exclude_none: bool = False,
-        **_other: object,
-    ) -> dict[str, Any]:
-        """Return the fields by name, or by their names in messages; with mode "json" as JSON holds them."""
-        found = {}
-        for name, alias in self.aliases.items():
-            value = getattr(self, name)
-            if (
-                (include is not None and name not in include)
-                or (exclude is not None and name in exclude)
-                or (exclude_none and value is None)
-            ):
-                continue
-            found[alias if by_alias else name] = _plain(value) if mode == "json" else value
-        return found
-
-    def model_dump_json(self, *, indent: int | None = None, **options: Any) -> str:
-        """Return the fields as a JSON object."""
-        separators = (",", ":") if indent is None else None
-        return json.dumps(
-            self.model_dump(**{**options, "mode": "json"}),
-            indent=indent,
-            separators=separators,
-            ensure_ascii=False,
-        )
-
-    def dict(self, **options: Any) -> dict[str, Any]:
-        """Return what `model_dump` does: so it was called in cASO 4."""
-        return self.model_dump(**options)
-
-    def json(self, **options: Any) -> str:
-        """Return what `model_dump_json` does: so it was called in cASO 4."""
-        return self.model_dump_json(**options)
-
-    def ssm_message(self) -> str | bytes:
-        """Return the record as it stands in a message of ours."""
-        return json.dumps(_said(self._line))
-
-    def __iter__(self) -> Iterator[tuple[str, Any]]:
-        """Yield names and values."""
-        return iter(self.model_dump().items())
-
-    def __eq__(self, other: object) -> bool:
-        """Compare the fields."""
-        return isinstance(other, CasoRecord) and self.model_dump() == other.model_dump()
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        """Return the fields."""
-        fields = ", ".join(f"{name}={value!r}" for name, value in self)
-        return f"{self._like}({fields})"
 
 
 class CloudRecord(CasoRecord):
@@ -173,7 +91,7 @@ class CloudRecord(CasoRecord):
 
     def ssm_message(self) -> str:
         """Return the lines of a record v0.4, without the last line's end."""
-        return apel.lines(sorted(_said(self._line).items())).removesuffix("\n")
+        return apel.lines(sorted(said(self._line).items())).removesuffix("\n")
 
 
 class IPRecord(CasoRecord):
@@ -263,7 +181,7 @@ class AcceleratorRecord(CasoRecord):
 
     def ssm_message(self) -> str:
         """Return the record's JSON object; the count is a number there."""
-        return json.dumps({**_said(self._line), "Count": _number(self._line["Count"])})
+        return json.dumps({**said(self._line), "Count": _number(self._line["Count"])})
 
 
 class StorageRecord(CasoRecord):
@@ -336,6 +254,43 @@ class StorageRecord(CasoRecord):
         return element.replace(">", f' xmlns:sr="{star.NAMESPACE}">', 1).encode("ascii")
 
 
+class EnergyRecord(CasoRecord):
+    """What a server used on one day."""
+
+    version = "0.1"
+    _like = "EnergyRecord"
+    aliases: ClassVar[Mapping[str, str]] = {
+        "site_name": "SiteName",
+        "cloud_type": "CloudType",
+        "compute_service": "CloudComputeService",
+        "exec_unit_id": "ExecUnitID",
+        "start_exec_time": "StartExecTime",
+        "end_exec_time": "EndExecTime",
+        "energy_wh": "EnergyWh",
+        "work": "Work",
+        "efficiency": "Efficiency",
+        "wall_clock_time_s": "WallClockTime_s",
+        "cpu_duration_s": "CpuDuration_s",
+        "suspend_duration_s": "SuspendDuration_s",
+        "cpu_normalization_factor": "CPUNormalizationFactor",
+        "exec_unit_finished": "ExecUnitFinished",
+        "status": "Status",
+        "owner": "Owner",
+    }
+    _decimal = frozenset({"energy_wh", "work", "efficiency", "cpu_normalization_factor"})
+
+    def __init__(self, line: Line) -> None:
+        super().__init__(line)
+        for name, alias in self.aliases.items():
+            value = line.get(alias)
+            setattr(self, name, _number(value) if name in self._decimal else value)
+        self.exec_unit_id = _uuid(line["ExecUnitID"])
+
+    def ssm_message(self) -> str:
+        """Return the record's JSON object; decimal numbers are numbers there."""
+        return self.model_dump_json(by_alias=True, exclude_none=True)
+
+
 _STORAGE: Final = {
     "volumes": "Block Storage (cinder)",
     "snapshots": "Snapshot (cinder)",
@@ -351,6 +306,7 @@ _MADE_OF: Final[Mapping[str, Callable[[Line], CasoRecord]]] = {
     "cloud": CloudRecord,
     "ip": IPRecord,
     "accelerator": AcceleratorRecord,
+    "energy": EnergyRecord,
 }
 
 
@@ -379,21 +335,12 @@ class OldContractError(AttributeError):
     """A messenger wants what cASO gave up to 3.x: records in a dictionary, by id."""
 
 
-def _said(line: Line) -> dict[str, Any]:
-    """Return what the record states, without what a line says about itself."""
-    return {name: value for name, value in line.items() if name[:1].isupper() and name not in _STATED_BY_US}
-
-
 def _fqan(line: Line) -> str:
     """Put the name together that StAR has in parts."""
     vo: str = line.get("Group", "")
     below = [line["SubGroup"]] if "SubGroup" in line else []
     below += [f"Role={line['Role']}"] if "Role" in line else []
     return "/".join(["", vo, *below]) if below else vo
-
-
-def _plain(value: object) -> object:
-    return str(value) if isinstance(value, uuid.UUID) else value
 
 
 def _uuid(text: str) -> uuid.UUID | str:

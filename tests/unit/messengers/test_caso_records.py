@@ -13,11 +13,14 @@ from storage_timelines import VOLUME_ID, volume
 from usance.messengers.caso_records import OldContractError, Records, caso_record
 from usance.model.accelerator import AcceleratorAlias
 from usance.model.resource import SERVER, Resource
+from usance.model.span import Span, Timeline
 from usance.records.accelerator import accelerator_records
 from usance.records.accelerator_json import AcceleratorJson
 from usance.records.cloud import cloud_records
 from usance.records.cloud_v04 import CloudV04
 from usance.records.context import RecordContext
+from usance.records.energy import energy_record
+from usance.records.energy_cim import EnergyCim, EnergyJson
 from usance.records.ip import IpRecord
 from usance.records.ip_json import IpJson
 from usance.records.json_lines import CloudJson
@@ -190,6 +193,25 @@ def test_a_storage_record_has_the_volume_and_the_interval():
     # The same element as ours, but with its prefix bound in itself, as cASO's is.
     bound = ' xmlns:sr="http://eu-emi.eu/namespaces/2011/02/storagerecord"'
     assert record.ssm_message().decode().replace(bound, "") == StorageStar().render(said)
+
+
+def test_an_energy_record_has_numbers_and_times_as_text():
+    day = Timeline(
+        Resource("project1", "region1", "energy", f"{SERVER_ID}/2026-10-05"),
+        at("2026-10-05"),
+        at("2026-10-06"),
+        (Span(at("2026-10-05"), at("2026-10-06"), {"power_uw": 5_000_000, "sampled_s": 3600}),),
+        launched=True,
+    )
+    said = energy_record(day, server(("2026-10-01", {})), CONTEXT)
+
+    record = as_caso_has_it(EnergyJson(), said)
+
+    assert record.exec_unit_id == uuid.UUID(SERVER_ID)
+    assert (record.energy_wh, record.efficiency, record.cpu_duration_s) == (120, 1, 172800)
+    assert (record.start_exec_time, record.owner) == ("2026-10-05T00:00:00Z", CONTEXT.fqan)
+    assert json.loads(record.ssm_message()) == json.loads(EnergyCim().render(said))
+    assert list(json.loads(record.ssm_message())) == list(json.loads(EnergyCim().render(said)))
 
 
 def test_isinstance_answers_as_the_classes_of_caso_where_they_are_loaded(monkeypatch):
