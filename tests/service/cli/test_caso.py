@@ -69,12 +69,12 @@ def test_a_configuration_of_caso_1(run, cloud_url, tmp_path):
     assert sum("version 2.0 of Keystone" in line for line in result.stderr.splitlines()) == 1
 
 
-def test_extractors_that_are_not_there_yet_are_named(run, conf):
-    result = run("caso-extract", "--config-file", conf, "--extractor", "nova,prometheus")
+def test_extractors_that_are_not_there_are_named(run, conf):
+    result = run("caso-extract", "--config-file", conf, "--extractor", "nova,monasca")
 
     assert result.returncode == 2
     assert result.stderr.splitlines()[-1].startswith(
-        "caso-extract: extractor on the command line: there is no prometheus"
+        "caso-extract: extractor on the command line: there is no 'monasca'"
     )
     assert "Traceback" not in result.stderr
 
