@@ -12,6 +12,7 @@ from usance.config.findings import Finding, Level
 from usance.config.settings import QueueSettings, Settings
 from usance.doctor.check import HERE, Check, Diagnosis, Verdict, diagnosis, guarded
 from usance.doctor.clouds import Examined, examine_cloud
+from usance.doctor.energy import energy_checks
 from usance.doctor.ledger import ledger_checks
 from usance.doctor.mapping import strangers
 from usance.doctor.peers import peer_check, peers_of, sends
@@ -28,7 +29,7 @@ def examine(clouds: Sequence[Settings], findings: Sequence[Finding] = ()) -> Dia
 async def _examine(clouds: Sequence[Settings], findings: Sequence[Finding]) -> Diagnosis:
     examined, here = await asyncio.gather(
         asyncio.gather(*(examine_cloud(one) for one in clouds)),
-        asyncio.gather(*_of_this_machine(clouds[0], datetime.now(UTC))),
+        asyncio.gather(*_of_this_machine(clouds, datetime.now(UTC))),
     )
     checks = [check for one in examined for check in one.checks]
     checks += [check for several in here for check in several]
@@ -46,9 +47,10 @@ def configuration_checks(findings: Sequence[Finding]) -> list[Check]:
     return told or [Check("Configuration", HERE, Verdict.OK, "every option in it means something")]
 
 
-def _of_this_machine(settings: Settings, now: datetime) -> list[Awaitable[list[Check]]]:
+def _of_this_machine(clouds: Sequence[Settings], now: datetime) -> list[Awaitable[list[Check]]]:
     """Return the checks that need no cloud; files and databases are read in threads."""
-    waiting = [
+    settings = clouds[0]
+    waiting: list[Awaitable[list[Check]]] = [
         guarded("Ledger", HERE, asyncio.to_thread(ledger_checks, settings.ledger_url, now)),
         *(
             guarded(
@@ -61,7 +63,11 @@ def _of_this_machine(settings: Settings, now: datetime) -> list[Awaitable[list[C
     ]
     if sends(settings):
         waiting.append(guarded("Certificates", HERE, asyncio.to_thread(_certificates, settings, now)))
-    return [*waiting, *(guarded(one.name, HERE, _listed(peer_check(one))) for one in peers_of(settings))]
+    waiting += [guarded(one.name, HERE, _listed(peer_check(one))) for one in peers_of(clouds)]
+    for cloud in clouds:
+        if "prometheus" in cloud.extractors:
+            waiting.append(guarded("Prometheus", cloud.cloud.cloud_id, energy_checks(cloud, now)))
+    return waiting
 
 
 async def _listed(check: Awaitable[Check]) -> list[Check]:

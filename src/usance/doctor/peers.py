@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
+from urllib.parse import urlsplit
 
 import msgspec
 
-from usance.config.settings import PublishSettings, Settings
+from usance.config.settings import MessengerSettings, PublishSettings, Settings
 from usance.doctor.check import HERE, Check, Verdict
 from usance.http.errors import one_line
+from usance.messengers.greendigit_cim import DEFAULT_URL as CIM_URL
+from usance.messengers.logstash import DEFAULT_PORT as LOGSTASH_PORT
 
 TIMEOUT_S: Final = 5.0
+_TRUE: Final = frozenset({"true", "1", "yes", "on"})
 
 
 class Peer(msgspec.Struct, frozen=True):
@@ -26,6 +30,8 @@ class Peer(msgspec.Struct, frozen=True):
     tls: bool = True
     cafile: str | None = None  # None: whom the system trusts
     capath: str | None = None
+    verified: bool = True  # whether the certificate is; who configured so is told
+    option: str = "[publish] cafile"  # what names another authority
 
     @property
     def place(self) -> str:
@@ -38,9 +44,52 @@ def sends(settings: Settings) -> bool:
     return bool(settings.publish.hosts) or any(one.name in {"ams", "stomp"} for one in settings.messengers)
 
 
-def peers_of(settings: Settings) -> Iterator[Peer]:
-    """Yield the services that the configuration names."""
-    yield from _messaging(settings.publish)
+def peers_of(clouds: Sequence[Settings]) -> list[Peer]:
+    """Return the services that the configuration names, each once: one may serve several clouds."""
+    shared = clouds[0]
+    found = [*_messaging(shared.publish)]
+    for one in shared.messengers:
+        if one.name == "logstash":
+            found.append(_logstash(one))
+        elif one.name == "greendigit_cim":
+            url = one.options.get("base_url", "").strip() or CIM_URL
+            verified = one.options.get("verify_ssl", "true").strip().lower() in _TRUE
+            found.append(
+                _at_url("GreenDIGIT CIM", url, one.options.get("cafile"), verified, "greendigit_cim")
+            )
+    for cloud in clouds:
+        if "prometheus" in cloud.extractors:
+            asked = cloud.prometheus
+            found.append(_at_url("Prometheus", asked.endpoint, asked.cafile, asked.verify, "prometheus"))
+    return list(dict.fromkeys(found))
+
+
+def _logstash(settings: MessengerSettings) -> Peer:
+    options = settings.options
+    port = options.get("port", "").strip()
+    return Peer(
+        "Logstash",
+        options.get("host", "").strip() or "localhost",
+        int(port) if port.isascii() and port.isdigit() else LOGSTASH_PORT,
+        tls=options.get("tls", "").strip().lower() in _TRUE,
+        cafile=options.get("cafile") or None,
+        verified=options.get("insecure", "").strip().lower() not in _TRUE,
+        option="[logstash] cafile",
+    )
+
+
+def _at_url(name: str, url: str, cafile: str | None, verified: bool, group: str) -> Peer:
+    parts = urlsplit(url)
+    tls = parts.scheme == "https"
+    return Peer(
+        name,
+        parts.hostname or "",
+        parts.port or (443 if tls else 80),
+        tls=tls,
+        cafile=cafile or None,
+        verified=verified,
+        option=f"[{group}] cafile",
+    )
 
 
 def _messaging(settings: PublishSettings) -> Iterator[Peer]:
@@ -76,7 +125,7 @@ async def peer_check(peer: Peer, timeout_s: float = TIMEOUT_S) -> Check:
             HERE,
             Verdict.ERROR,
             f"its certificate is not trusted: {one_line(error.verify_message)}",
-            "name the authority that signed it with [publish] cafile",
+            f"name the authority that signed it with {peer.option}",
         )
     except TimeoutError:
         told = f"it does not answer within {timeout_s:g} s"
@@ -84,6 +133,11 @@ async def peer_check(peer: Peer, timeout_s: float = TIMEOUT_S) -> Check:
     except OSError as error:
         told = f"it can't be reached: {one_line(error.strerror or str(error))}"
         return Check(name, HERE, Verdict.ERROR, told, "see its name and port, and the firewalls on the way")
+    if peer.tls and not peer.verified:
+        told = "it answers, and its certificate is not verified"
+        return Check(
+            name, HERE, Verdict.WARNING, told, f"name its authority with {peer.option}, and verify it"
+        )
     how = "answers, and its certificate is trusted" if peer.tls else "answers, without TLS"
     return Check(name, HERE, Verdict.OK, f"it {how}")
 
@@ -92,4 +146,7 @@ def _context(peer: Peer) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=peer.cafile)
     if peer.capath:
         context.load_verify_locations(capath=peer.capath)
+    if not peer.verified:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
     return context

@@ -23,6 +23,8 @@ _MOST: Final = 100_000  # files that are looked at
 def queue_checks(queue: QueueSettings, now: datetime, *, max_lock_s: int) -> list[Check]:
     """Return what there is to say of one queue. Nothing in it is touched."""
     name = f"Queue {queue.path}"
+    if queue.path.exists() and not queue.path.is_dir():
+        return [Check(name, HERE, Verdict.ERROR, f"{queue.path} is no directory", "name another one")]
     place = _nearest(queue.path)
     if not os.access(place, os.W_OK | os.X_OK):
         return [

@@ -8,14 +8,23 @@ import pytest
 
 from usance.cloud.projects import Project
 from usance.config.findings import Finding, Level
-from usance.config.settings import FlavorKeys, ProjectSettings, PublishSettings
+from usance.config.settings import (
+    AuthSettings,
+    CloudSettings,
+    FlavorKeys,
+    MessengerSettings,
+    ProjectSettings,
+    PublishSettings,
+    RecordSettings,
+    Settings,
+)
 from usance.doctor.check import Check, Verdict, diagnosis, guarded
 from usance.doctor.clocks import compared
 from usance.doctor.doctor import configuration_checks
 from usance.doctor.flavors import flavor_checks
 from usance.doctor.ledger import filesystem_of, status_checks
 from usance.doctor.mapping import strangers, vo_checks
-from usance.doctor.peers import Peer, _messaging
+from usance.doctor.peers import Peer, _messaging, peers_of
 from usance.doctor.place import role_to_name
 from usance.ledger.values import MessengerStatus, SourceStatus, Status
 from usance.model.errors import CloudError
@@ -259,3 +268,32 @@ def test_the_peers_are_the_hosts_with_their_usual_ports(settings, places):
 
     assert [one.place for one in found] == places
     assert all(isinstance(one, Peer) and one.tls is (one.port != 61613) for one in found)
+
+
+def settings(**changed):
+    return Settings(
+        cloud=CloudSettings(AuthSettings("none", {})),
+        projects=ProjectSettings(),
+        records=RecordSettings("SITE", "service"),
+        messengers=(
+            MessengerSettings("logstash", {"host": "elk", "port": "5044", "tls": "true", "insecure": "true"}),
+            MessengerSettings("greendigit_cim", {"email": "x", "password": "secret"}),
+        ),
+        spool_dir=Path("/spool"),
+        ledger_url="sqlite:///x",
+        lock_dir=Path("/spool"),
+        **changed,
+    )
+
+
+def test_the_peers_of_messengers_and_sources_are_told_once():
+    several = [settings(extractors=("nova", "prometheus"))] * 2
+
+    found = {one.name: one for one in peers_of(several)}
+
+    assert len(peers_of(several)) == 3
+    assert found["Logstash"].place == "elk:5044"
+    assert found["GreenDIGIT CIM"].place == "greendigit-cim.sztaki.hu:443"
+    assert found["Prometheus"].place == "localhost:9090"
+    assert [found["Logstash"].tls, found["Logstash"].verified] == [True, False]
+    assert not found["Prometheus"].tls
