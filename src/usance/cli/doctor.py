@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import click
 
 from usance.cli.configuration import cloud_option, configuration_options, configure, examples, output_option
-from usance.cli.present import Columns, show
+from usance.cli.present import Columns, printable, show
 from usance.cli.projects import only_projects
 from usance.config.load import Need
 from usance.doctor.check import Check, Diagnosis, Verdict
@@ -52,13 +53,36 @@ def doctor(
 
     found = examine(configuration.clouds, configuration.findings)
     shown = found.checks if everything or output != "table" else _bad(found)
-    show(output, found, [Columns("Checks", _HEADINGS, tuple(_row(one) for one in shown))])
     if output == "table":
+        for line in lines(shown):
+            print(printable(line))
         print(found.summary)
+    else:
+        show(output, found, [Columns("Checks", _HEADINGS, tuple(_row(one) for one in shown))])
     return found.exit_status
 
 
-_HEADINGS = ("verdict", "scope", "check", "what is so", "what to do")
+def lines(checks: Sequence[Check]) -> Iterator[str]:
+    """Yield checks as people read them; what is the same for several projects is said once.
+
+    No table: what to do is often a line to be copied, and a table would break it.
+    """
+    groups: dict[tuple[str, ...], list[Check]] = {}
+    for one in checks:
+        what = one.sentence if one.remedy is None else one.remedy
+        groups.setdefault((one.verdict, one.name, what), []).append(one)
+    for same in groups.values():
+        first = same[0]
+        scopes = [one.scope for one in same]
+        more = f" and {len(scopes) - _SHOWN} more" if len(scopes) > _SHOWN else ""
+        yield f"{first.verdict:7}  {first.name}, {', '.join(scopes[:_SHOWN])}{more}"
+        yield f"         {first.sentence}"
+        if first.remedy is not None:
+            yield f"         > {first.remedy}"
+
+
+_SHOWN: Final = 4  # scopes for which the same is said
+_HEADINGS: Final = ("verdict", "scope", "check", "what is so", "what to do")
 
 
 def _bad(found: Diagnosis) -> tuple[Check, ...]:

@@ -70,8 +70,8 @@ class _Examination:
         checks = [Check("Keystone: account", self._label, Verdict.OK, "Keystone knows the account")]
         open_to_us, no_tokens = await self._scopes(selection)
         checks += no_tokens
-        scope = next(iter(open_to_us.values()), (await self._cloud.identity.base_scope(), frozenset()))[0]
-        checks += await guarded("Nova: version", self._label, self._versions(scope))
+        for scope, _ in list(open_to_us.values())[:1]:
+            checks += await guarded("Nova: version", self._label, self._versions(scope))
         places = [
             self._place(project, *open_to_us[project.id])
             for project in selection.projects

@@ -14,6 +14,7 @@ from usance.sources.nova_flavors import FlavorReader
 from usance.sources.nova_rows import FlavorRow, ServerRow
 
 _SHOWN: Final = 10
+_BENCHMARK: Final = (BENCHMARK_TYPE, BENCHMARK_VALUE)
 
 
 def flavor_checks(
@@ -29,7 +30,7 @@ def flavor_checks(
         for sentence in told
     ]
     counted = Counter(_name(one) for one in used)
-    without = [name for name in counted if not {BENCHMARK_TYPE, BENCHMARK_VALUE} <= known[name].keys()]
+    without = [name for name in counted if not all(known[name].get(one) for one in _BENCHMARK)]
     if without:
         shown = ", ".join(f"{one_line(name)} ({counted[name]} servers)" for name in sorted(without)[:_SHOWN])
         more = f" and {len(without) - _SHOWN} more" if len(without) > _SHOWN else ""

@@ -9,15 +9,15 @@ from usance.cloud.access import Cloud
 from usance.cloud.identity import DOCUMENT, ForbiddenError
 from usance.cloud.projects import Selection
 from usance.config.settings import ProjectSettings
-from usance.doctor.check import Check, Verdict, failed
-from usance.doctor.policies import GET_USER, LIST_PROJECTS, LIST_USERS, remedy
+from usance.doctor.check import Check, Verdict
+from usance.doctor.policies import GET_USER, LIST_PROJECTS, remedy
 from usance.doctor.releases import Release
 from usance.http.errors import StatusError
 from usance.model.errors import UnknownProjectError, UsanceError
 from usance.sources.nova_api import is_path_safe
 
 MOST_TRIED: Final = 5
-_READER: Final = "or give the account the role reader on the system: openstack role add --system all"
+_READER: Final = "openstack role add --user <the account> --system all reader"
 
 
 async def project_checks(
@@ -65,7 +65,7 @@ async def _listing(cloud: Cloud, selection: Selection, releases: tuple[Release, 
             found,
             "Keystone lets the account list only the projects in which it has a role: by tag or domain"
             " no others are found",
-            f"{remedy((LIST_PROJECTS,), releases, role)}; {_READER}",
+            f"{_READER}; or, with a role of its own, {remedy((LIST_PROJECTS,), releases, role)}",
         )
     told = f"{len(selection.projects)} projects are accounted, of all that Keystone has"
     return Check(name, cloud.cloud_id, Verdict.OK, told)
@@ -80,8 +80,8 @@ async def user_checks(
     own = (await cloud.identity.base_token()).user_id
     strangers = [one for one in dict.fromkeys(users) if one != own and is_path_safe(one)][:MOST_TRIED]
     shown = [await _allows(cloud, "get users", f"/users/{one}") for one in strangers]
-    rules = (GET_USER,) if lists else (GET_USER, LIST_USERS)
-    lines = f"{remedy(rules, releases, role)}; {_READER}"
+    # Not to list them: whoever may look them up one by one can't collect those of the whole cloud.
+    lines = f"{_READER}; or, with a role of its own, {remedy((GET_USER,), releases, role)}"
     if not lists and not strangers:
         return [
             Check(
@@ -128,11 +128,8 @@ async def known_projects(cloud: Cloud, selection: Selection) -> tuple[set[str], 
 
 def no_token(error: UsanceError, scope: str, project_id: str) -> Check:
     """Return what it means that the account gets no token for a project."""
-    check = failed("Keystone: roles", scope, error, Verdict.MISSING)
+    command = f"openstack role add --user <the account> --project {project_id} reader"
+    wants_role = "role reader" in (error.hint or "")
     return Check(
-        check.name,
-        scope,
-        check.verdict,
-        check.sentence,
-        f"openstack role add --user <the account> --project {project_id} reader",
+        "Keystone: roles", scope, Verdict.MISSING, error.message, command if wants_role else error.hint
     )

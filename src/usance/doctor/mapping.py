@@ -31,7 +31,7 @@ def vo_checks(projects: Iterable[Project], settings: ProjectSettings, cloud_id: 
                     _NAME,
                     scope,
                     Verdict.MISSING,
-                    "the project has no VO, and its records name none",
+                    "the project has no VO: its records are held back until it has one",
                     f"openstack project set --property {first}=<vo> {project.id}",
                 )
             )

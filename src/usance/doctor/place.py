@@ -13,16 +13,12 @@ from usance.cloud.plugins import TokenScope
 from usance.cloud.projects import Project
 from usance.config.settings import Settings
 from usance.doctor.check import Check, Verdict, failed
-from usance.doctor.policies import Rule, remedy
+from usance.doctor.policies import OUR_ROLE, USUAL_ROLES, Rule, remedy
 from usance.doctor.releases import Release
 from usance.http.errors import StatusError, one_line
 from usance.model.errors import AccessError, CloudError
 
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-# What every OpenStack has; a role of another name was made for us, and is the one to name in a policy.
-_USUAL_ROLES: Final = frozenset({"reader", "member", "manager", "admin", "service", "_member_", "Member"})
-_ROLE: Final = "accounting"
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -49,10 +45,10 @@ class Place(msgspec.Struct, frozen=True):
 
 def role_to_name(roles: frozenset[str]) -> str:
     """Return the role by which a policy best lets the account in: one of its own, else reader."""
-    own = sorted(roles - _USUAL_ROLES)
+    own = sorted(roles - USUAL_ROLES)
     if own:
         return own[0]
-    return "reader" if "reader" in roles else next(iter(sorted(roles)), _ROLE)
+    return "reader" if "reader" in roles else next(iter(sorted(roles)), OUR_ROLE)
 
 
 def refused(

@@ -34,6 +34,12 @@ FILES: Final = {
 _OWN: Final = "project_id:%(project_id)s"
 
 
+USUAL_ROLES: Final = frozenset({"reader", "member", "manager", "admin", "service", "_member_", "Member"})
+"""What every OpenStack has. A role of another name was made for us, and is the one to name in a policy."""
+
+OUR_ROLE: Final = "accounting"
+
+
 class Era(msgspec.Struct, frozen=True):
     """A rule as it is from one release on."""
 
@@ -54,8 +60,13 @@ class Rule(msgspec.Struct, frozen=True):
         return next((one for one in reversed(self.eras) if one.since <= release), self.eras[0])
 
     def line(self, release: Release, role: str) -> str:
-        """Return the line for the service's policy file that lets a role do it."""
+        """Return the line for the service's policy file that lets a role do it.
+
+        Where the role counts everywhere and not in a project, it is one of the account's own.
+        """
         era = self.of(release)
+        if not self.own and role in USUAL_ROLES:
+            role = OUR_ROLE  # with reader, everybody who reads some project could read all users
         added = f"(role:{role} and {self.own})" if self.own else f"role:{role}"
         return f'"{era.rule}": "{era.default} or {added}"'
 
@@ -135,18 +146,6 @@ GET_USER: Final = Rule(
             "identity:get_user",
             f"{_SYSTEM_READER} or (role:reader and token.domain.id:%(target.user.domain_id)s)"
             " or user_id:%(target.user.id)s",
-        ),
-    ),
-    "",
-)
-LIST_USERS: Final = Rule(
-    KEYSTONE,
-    (
-        Era(Release.KILO, "identity:list_users", "rule:admin_required"),
-        Era(
-            Release.STEIN,
-            "identity:list_users",
-            f"{_SYSTEM_READER} or (role:reader and domain_id:%(target.domain_id)s)",
         ),
     ),
     "",

@@ -13,6 +13,21 @@ from usance.demo.server import serving
 from usance.demo.setup import write_caso_conf
 
 
+def test_what_is_the_same_in_several_projects_is_said_once_and_what_to_do_is_one_line(run, tmp_path):
+    cloud = DemoCloud(HISTORY, clock=Clock(NOW))
+    cloud.refused = frozenset({"os_compute_api:servers:detail"})
+    with serving(cloud) as url:
+        conf = write_caso_conf(url, tmp_path)
+        shown = run("usance", "doctor", "--config-file", conf).stdout.splitlines()
+
+    (place,) = [number for number, line in enumerate(shown) if "Nova: servers" in line]
+    assert shown[place].endswith("Nova: servers, default/project0, default/project1")
+    assert "answered 403" in shown[place + 1]
+    assert shown[place + 2].endswith(
+        '"rule:project_reader_or_admin or (role:reader and project_id:%(project_id)s)"'
+    )
+
+
 def test_the_table_shows_what_is_not_in_order_and_a_summary(run, conf):
     done = run("usance", "doctor", "--config-file", conf, COLUMNS="200")
 

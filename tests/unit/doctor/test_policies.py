@@ -80,6 +80,13 @@ def test_where_the_release_is_not_certain_and_it_matters_both_lines_are_told():
     assert "(if it is Yoga)" in told
 
 
+@pytest.mark.parametrize("role", ["reader", "member", "admin"])
+def test_a_role_that_others_have_is_never_let_in_everywhere(role):
+    for rule in RULES:
+        for release in Release:
+            assert f"or role:{role}" not in rule.line(release, role)
+
+
 def test_where_it_does_not_matter_one_line_is_told():
     told = remedy((policies.SERVERS,), (Release.XENA, Release.YOGA), "accounting")
 
