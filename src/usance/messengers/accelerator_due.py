@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from usance.ledger.values import Changed, StagedRecord
-from usance.messengers.making import Asked, TimelineMaker
-from usance.model.period import SECOND, floor_second, month_start
+from usance.messengers.making import Asked, TimelineMaker, first_month, is_news
 from usance.model.resource import ACCELERATORS, SERVER
 from usance.records.accelerator import (
     RECORD_TYPE,
@@ -31,7 +30,7 @@ class AcceleratorMaker(TimelineMaker):
         self, asked: Asked, changed: Changed, staged: Mapping[str, StagedRecord], waiting: Collection[str]
     ) -> Iterator[AcceleratorRecord]:
         """Yield the records of one server that say something new."""
-        if staged or any(ACCELERATORS in span.values for span in changed.timeline.spans):
+        if staged or any(span.values.get(ACCELERATORS) for span in changed.timeline.spans):
             yield from due_records(
                 changed, staged, asked.until, asked.context, since=asked.since, waiting=waiting
             )
@@ -61,34 +60,16 @@ def due_records(
     with *since*, the months from it on are. Each month stands alone; what was stated of one and is
     not so any more (a late fact, another table of aliases) is stated again, as no time at all.
     """
-    until = max([until, *(one.created_at for one in staged.values())])
-    first = _first_month(changed, staged, since, waiting)
+    stated = max((one.created_at for one in staged.values()), default=None)
+    until = until if stated is None else max(until, stated)
+    first = first_month(changed, stated, since, map(key_month, waiting))
     made = set()
     for record in accelerator_records(changed.timeline, until, context, first_month=first):
         made.add(record.key)
-        if _is_news(record, staged.get(record.key)):
+        if is_news(record, staged.get(record.key)):
             yield record
     for key, before in staged.items():
         if key not in made and (first is None or key_month(key) >= first):
             record = withdrawal(changed.timeline, key, until, context)
-            if _is_news(record, before):
+            if is_news(record, before):
                 yield record
-
-
-def _first_month(
-    changed: Changed, staged: Mapping[str, StagedRecord], since: datetime | None, waiting: Collection[str]
-) -> datetime | None:
-    """Return the first month to make; None for all since the creation."""
-    if not staged:
-        return None
-    months = [max(month_start(one.created_at - SECOND) for one in staged.values())]
-    if changed.changed_from is not None:
-        months.append(month_start(floor_second(changed.changed_from)))
-    if since is not None:
-        months.append(month_start(since))
-    months += [key_month(key) for key in waiting]
-    return min(months)
-
-
-def _is_news(record: AcceleratorRecord, staged: StagedRecord | None) -> bool:
-    return staged is None or (staged.digest != record.digest and staged.created_at <= record.created_at)

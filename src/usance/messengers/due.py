@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from usance.ledger.values import Changed, StagedRecord
-from usance.messengers.making import Asked, TimelineMaker
+from usance.messengers.making import Asked, TimelineMaker, first_month, is_news
 from usance.model.period import SECOND, floor_second, month_start, next_month
 from usance.model.resource import SERVER
 from usance.model.span import Timeline
@@ -55,9 +55,11 @@ def due_records(
     """
     timeline = changed.timeline
     until = counted_until(staged, until)
-    first = _first_month(changed, staged, since, waiting)
+    first = first_month(
+        changed, max(map(_covered_until, staged.values()), default=None), since, map(key_month, waiting)
+    )
     for record in cloud_records(timeline, until, context, first_month=first):
-        if _is_news(record, staged.get(record.key)):
+        if is_news(record, staged.get(record.key)):
             yield record
     if changed.changed_from is not None:
         yield from _withdrawals(timeline, staged, until, context)
@@ -74,33 +76,9 @@ def counted_until(staged: Mapping[str, StagedRecord], until: datetime) -> dateti
     return max([until, *(_covered_until(one) for one in staged.values())])
 
 
-def _first_month(
-    changed: Changed,
-    staged: Mapping[str, StagedRecord],
-    since: datetime | None,
-    waiting: Collection[str],
-) -> datetime | None:
-    """Return the first month to make; None for all since the creation."""
-    if not staged:
-        return None
-    newest = max(staged.values(), key=lambda one: one.created_at)
-    months = [month_start(_covered_until(newest))]
-    if changed.changed_from is not None:
-        # Instants are floored, and an end on the boundary belongs to the month before it.
-        months.append(month_start(floor_second(changed.changed_from) - SECOND))
-    if since is not None:
-        months.append(month_start(since))
-    months += [key_month(key) for key in waiting]
-    return min(months)
-
-
 def _covered_until(staged: StagedRecord) -> datetime:
     """Return up to when a staged record counts: one of the last second of a month, for all of it."""
     return staged.created_at + SECOND if last_second(staged.created_at) else staged.created_at
-
-
-def _is_news(record: CloudRecord, staged: StagedRecord | None) -> bool:
-    return staged is None or (staged.digest != record.digest and staged.created_at <= record.created_at)
 
 
 def _withdrawals(

@@ -15,7 +15,7 @@ from typing import ClassVar, Final, Protocol
 import msgspec
 
 from usance.ledger.values import Changed, Looked, StagedRecord
-from usance.model.period import SECOND, Period
+from usance.model.period import SECOND, Period, floor_second, month_start
 from usance.records.context import RecordContext
 from usance.records.record import Record
 
@@ -154,3 +154,31 @@ class TimelineMaker(ABC):
             starts.append(min(asked.since, asked.until))
         starts += [self.month_of(key) for keys in asked.waiting.values() for key in keys]
         return Period(min(starts), asked.until)
+
+
+def is_news(record: Record, staged: StagedRecord | None) -> bool:
+    """Tell whether a record says something else than what was staged, and states no less far."""
+    return staged is None or (staged.digest != record.digest and staged.created_at <= record.created_at)
+
+
+def first_month(
+    changed: Changed,
+    covered_until: datetime | None,
+    since: datetime | None,
+    waiting: Iterable[datetime],
+) -> datetime | None:
+    """Return the first month of a resource whose records are made again; None for all since its creation.
+
+    *covered_until* is up to when was stated before, None if nothing was. Months before the first
+    that may have changed are left alone; with *since*, the months from it on are made again, and
+    so are those that are *waiting* in quarantine.
+    """
+    if covered_until is None:
+        return None
+    months = [month_start(covered_until), *waiting]
+    if changed.changed_from is not None:
+        # Instants are cut to seconds, and an end on the boundary belongs to the month before it.
+        months.append(month_start(floor_second(changed.changed_from) - SECOND))
+    if since is not None:
+        months.append(month_start(since))
+    return min(months)

@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from usance.ledger.values import Changed, StagedRecord
-from usance.messengers.making import Asked, TimelineMaker
-from usance.model.period import SECOND, floor_second, month_start
+from usance.messengers.making import Asked, TimelineMaker, first_month, is_news
 from usance.model.resource import BACKUP, SNAPSHOT, VOLUME
 from usance.records.context import RecordContext
 from usance.records.storage import RECORD_TYPE, StorageRecord, key_month, storage_records, withdrawal
@@ -52,35 +51,16 @@ def due_records(
     with *since*, the months from it on are. What was stated under a key that is no more is
     taken back.
     """
-    until = max([until, *(one.created_at for one in staged.values())])
-    first = _first_month(changed, staged, since, waiting)
+    stated = max((one.created_at for one in staged.values()), default=None)
+    until = until if stated is None else max(until, stated)
+    first = first_month(changed, stated, since, map(key_month, waiting))
     made: set[str] = set()
     for record in storage_records(changed.timeline, until, context, first_month=first):
         made.add(record.key)
-        before = staged.get(record.key)
-        if before is None or (before.digest != record.digest and before.created_at <= record.created_at):
+        if is_news(record, staged.get(record.key)):
             yield record
     for key, before in staged.items():
         if key not in made and (first is None or key_month(key) >= first):
             taken_back = withdrawal(changed.timeline, key, before.created_at, context)
             if before.digest != taken_back.digest:
                 yield taken_back
-
-
-def _first_month(
-    changed: Changed,
-    staged: Mapping[str, StagedRecord],
-    since: datetime | None,
-    waiting: Collection[str],
-) -> datetime | None:
-    """Return the first month to make; None for all since the creation."""
-    if not staged:
-        return None
-    months = [month_start(max(one.created_at for one in staged.values()))]
-    if changed.changed_from is not None:
-        # Instants are cut to seconds, so that a change in the first one moves the end of the month before.
-        months.append(month_start(floor_second(changed.changed_from) - SECOND))
-    if since is not None:
-        months.append(month_start(since))
-    months += [key_month(key) for key in waiting]
-    return min(months)

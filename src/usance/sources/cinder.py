@@ -29,6 +29,7 @@ from usance.sources.cinder_observations import Seen, gone, has_entered, observat
 from usance.sources.cinder_rows import KINDS, Kind, StorageRow
 from usance.sources.nova_api import is_path_safe
 from usance.sources.source import Memory
+from usance.sources.twice import look_twice
 
 LOG = logging.getLogger(__name__)
 
@@ -112,14 +113,9 @@ class CinderSource:
                 yield pair
             return
         await self._remember(memory, group)
-        try:
-            async for pair in self._look_once(group, memory, scope, outside=outside, again=False):
-                yield pair
-        except DoubtfulLookError as error:
-            LOG.warning("%s; looking again", error)
-        else:
-            return
-        async for pair in self._look_once(group, memory, scope, outside=outside, again=True):
+        async for pair in look_twice(
+            lambda again: self._look_once(group, memory, scope, outside=outside, again=again)
+        ):
             yield pair
 
     def _scope(self, group: Sequence[Project]) -> tuple[TokenScope, bool]:

@@ -15,7 +15,6 @@ from usance.cloud.catalog import NoEndpointError
 from usance.cloud.plugins import TokenScope
 from usance.cloud.projects import Project
 from usance.config.settings import FlavorKeys, Settings
-from usance.model.errors import DoubtfulLookError
 from usance.model.observation import Batch, Look, Observation, Scope
 from usance.model.period import EPOCH
 from usance.model.resource import EPHEMERAL_GIB, SERVER, Resource, Value
@@ -38,6 +37,7 @@ from usance.sources.nova_flavors import FlavorReader
 from usance.sources.nova_rows import FlavorRow
 from usance.sources.side_by_side import side_by_side, sliced
 from usance.sources.source import Memory
+from usance.sources.twice import look_twice
 
 LOG = logging.getLogger(__name__)
 
@@ -123,14 +123,7 @@ class GnocchiSource:
         A look whose pages lead in a circle is repeated once. Raises DoubtfulLookError if they do again,
         and CloudError if Gnocchi does not answer or is not there.
         """
-        try:
-            async for pair in self._look_once(group, memory, since):
-                yield pair
-        except DoubtfulLookError as error:
-            LOG.warning("%s; looking again", error)
-        else:
-            return
-        async for pair in self._look_once(group, memory, since):
+        async for pair in look_twice(lambda _: self._look_once(group, memory, since)):
             yield pair
 
     async def _look_once(

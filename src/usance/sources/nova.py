@@ -27,6 +27,7 @@ from usance.sources.nova_rows import ActionRow, EventRow, ServerRow
 from usance.sources.nova_states import SOFT_DELETED, state_of
 from usance.sources.side_by_side import side_by_side, sliced
 from usance.sources.source import Memory
+from usance.sources.twice import look_twice
 
 LOG = logging.getLogger(__name__)
 
@@ -90,14 +91,9 @@ class NovaSource:
         A look that did not show everything is repeated once. Raises DoubtfulLookError if it does not
         again, and CloudError if Nova does not answer.
         """
-        try:
-            async for pair in self._look_once(group, memory, since, full=full, again=False):
-                yield pair
-        except DoubtfulLookError as error:
-            LOG.warning("%s; looking again", error)
-        else:
-            return
-        async for pair in self._look_once(group, memory, since, full=full, again=True):
+        async for pair in look_twice(
+            lambda again: self._look_once(group, memory, since, full=full, again=again)
+        ):
             yield pair
 
     async def _look_once(
