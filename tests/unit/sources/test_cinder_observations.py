@@ -22,10 +22,10 @@ def seen(kind="volume", **row):
     return Seen(StorageRow(**values | row), resource, "cinder", NOON, NOON + timedelta(seconds=2))
 
 
-def said(one, last_look=None, *, was_created_here=True):
+def said(one, last_look=None, *, is_new=True):
     return [
         (each.verb.value, f"{each.at:%d %H:%M:%S}", each.accounted.get(ATTACHMENTS), each.untold)
-        for each in observations(one, last_look, was_created_here=was_created_here)
+        for each in observations(one, last_look, is_new=was_created_here)
     ]
 
 
@@ -71,11 +71,11 @@ def test_several_attachments_leave_untold_what_all_of_them_were():
 def test_a_row_is_as_it_is_since_it_was_written_last_if_that_is_later_than_the_last_look():
     row = seen(updated_at="2026-10-05T00:00:00.000000")
 
-    assert [one[1] for one in said(row, was_created_here=False)] == ["05 00:00:00", "10 12:00:02"]
+    assert [one[1] for one in said(row, is_new=False)] == ["05 00:00:00", "10 12:00:02"]
     before, after = (datetime(2026, 10, day, tzinfo=UTC) for day in (4, 6))
-    assert len(said(row, before, was_created_here=False)) == 2
-    assert len(said(row, after, was_created_here=False)) == 1
-    assert len(said(seen(updated_at="2026-10-10T12:00:01.000000"), was_created_here=False)) == 1
+    assert len(said(row, before, is_new=False)) == 2
+    assert len(said(row, after, is_new=False)) == 1
+    assert len(said(seen(updated_at="2026-10-10T12:00:01.000000"), is_new=False)) == 1
 
 
 def test_statements_do_not_depend_on_when_it_was_seen_or_written():
@@ -89,7 +89,7 @@ def test_statements_do_not_depend_on_when_it_was_seen_or_written():
 
 
 def test_a_snapshot_has_no_attachments():
-    found = observations(seen("snapshot", volume_id="v1"), None, was_created_here=True)
+    found = observations(seen("snapshot", volume_id="v1"), None, is_new=True)
 
     assert [(one.verb, one.accounted) for one in found] == [
         (Verb.CREATED, {}),
