@@ -25,7 +25,7 @@ def seen(kind="volume", **row):
 def said(one, last_look=None, *, is_new=True):
     return [
         (each.verb.value, f"{each.at:%d %H:%M:%S}", each.accounted.get(ATTACHMENTS), each.untold)
-        for each in observations(one, last_look, is_new=was_created_here)
+        for each in observations(one, last_look, is_new=is_new)
     ]
 
 
