@@ -26,7 +26,9 @@ VCPUS: Final = "vcpus"
 RAM_MIB: Final = "ram_mib"
 DISK_GIB: Final = "disk_gib"  # root disk
 EPHEMERAL_GIB: Final = "ephemeral_gib"
-ACCELERATORS: Final = "accelerators"  # canonical JSON of what the flavor says (model/accelerator.py)
+# Canonical JSON of what the flavor says (model/accelerator.py). Of accelerators and benchmark, the empty
+# text is what a flavor has that is known to have none.
+ACCELERATORS: Final = "accelerators"
 IMAGE_ID: Final = "image_id"
 BENCHMARK_TYPE: Final = "benchmark_type"
 BENCHMARK_VALUE: Final = "benchmark_value"  # a decimal number, as its shortest string

@@ -131,14 +131,14 @@ def _held(timeline: Timeline, period: Period, context: RecordContext) -> dict[Ac
     inferred = inferred_stretches(timeline, period, _COUNTED_BY) if timeline.doubts else []
     first_s, last_s = epoch_seconds(period.start), epoch_seconds(period.end)
     for span in timeline.spans:
-        told = span.values.get(resource.ACCELERATORS)
-        if not isinstance(told, str) or span.values.get(resource.STATE) in context.suspended_states:
+        told = span.values.get(resource.ACCELERATORS)  # empty: none
+        if not told or span.values.get(resource.STATE) in context.suspended_states:
             continue
         start_s = max(epoch_seconds(span.start), first_s)
         end_s = last_s if span.end is None else min(epoch_seconds(span.end), last_s)
         if start_s < end_s:
             doubtful_s = overlap(inferred, start_s, end_s)
-            for one in accelerators_in(told, context.accelerator_aliases):
+            for one in accelerators_in(str(told), context.accelerator_aliases):
                 before = seconds.get(one, (0, 0))
                 seconds[one] = before[0] + end_s - start_s, before[1] + doubtful_s
     return seconds

@@ -26,6 +26,9 @@ from usance.sources.nova_rows import FlavorRow
 
 LOG = logging.getLogger(__name__)
 
+NOTHING: Final = ""
+"""Asserted of what a flavor does not have."""
+
 LONGEST = 255
 _LARGEST_INTEGER = 2**53
 _MOST_NAMED = 16  # resource classes and traits of one flavor
@@ -46,7 +49,11 @@ class FlavorReader:
         self._warned_of: set[str | tuple[str, str]] = set()
 
     def attributes(self, flavor: FlavorRow | None) -> dict[str, Value]:
-        """Return the accounted attributes that the flavor asserts; none for a flavor that is not known."""
+        """Return the accounted attributes that the flavor asserts; none for a flavor that is not known.
+
+        Where its properties may be seen, a benchmark or accelerators that it does not have are the
+        empty text: what nobody asserts would live on from the flavor that the server had before.
+        """
         if flavor is None:
             return {}
         found: dict[str, Value] = {}
@@ -61,17 +68,15 @@ class FlavorReader:
             (EPHEMERAL_GIB, ephemeral),
         )
         found |= {what: n for what, n in numbers if n is not None and 0 <= n < _LARGEST_INTEGER}
-        if flavor.extra_specs:
+        if flavor.extra_specs is not None:
             found |= self._benchmark(flavor.extra_specs, name or "?")
-            accelerators = self._accelerators(flavor.extra_specs, name or "?")
-            if accelerators:
-                found[ACCELERATORS] = accelerators
+            found[ACCELERATORS] = self._accelerators(flavor.extra_specs, name or "?") or NOTHING
         return found
 
     def _benchmark(self, properties: Mapping[str, Any], flavor: str) -> dict[str, Value]:
         kind = _first(properties, self._keys.benchmark_type)
         written = _first(properties, self._keys.benchmark_value)
-        found: dict[str, Value] = {} if kind is None else {BENCHMARK_TYPE: kind}
+        found: dict[str, Value] = {BENCHMARK_TYPE: kind or NOTHING, BENCHMARK_VALUE: NOTHING}
         if written is None:
             return found
         number = canonical_decimal(written)

@@ -20,6 +20,16 @@ LIVES = {
         2026-10-02 08:00:00 +6 resume
         2026-10-05 12:00:00 +3 delete
         """,
+    "retired": """
+        2026-08-21 10:00:00 +20 create g1.large
+        2026-09-05 10:00:00 +30 resize m1.tiny
+        2026-09-05 10:10:00 confirmResize
+        """,
+    "slow": """
+        2026-08-21 11:00:00 +20 create m1.small
+        2026-09-05 11:00:00 +30 resize m1.tiny
+        2026-09-05 11:10:00 confirmResize
+        """,
     "desktop": "2026-09-28 00:00:00 +10 create g3.vgpu",
     "shared": "2026-10-01 00:00:00 +10 create g4.shared",
     "broken": "2026-10-01 00:00:00 +10 create bad.accelerator",
@@ -83,16 +93,29 @@ def test_every_second_with_an_accelerator_is_told(tmp_path):
         assert kept(site) == real_seconds()
 
 
+def test_benchmark_of_a_flavor_does_not_outlive_a_resize_to_one_without(tmp_path):
+    with usual_site(tmp_path, history=HISTORY, sections=SECTIONS) as site:
+        run(site, *RUNS)
+
+        (slow,) = [one for one, name in IDS.items() if name == "slow"]
+        rows = site.apel().rows
+        assert [rows[key].fields.get("Benchmark") for key in sorted(rows) if key[0] == slow] == [
+            "12.5",
+            None,
+            None,
+        ]
+
+
 def test_one_run_leaves_what_many_leave_of_servers_whose_flavor_it_saw(tmp_path):
     """Nova's actions name no flavor: what a server had before a resize that nobody saw is inferred."""
     with usual_site(tmp_path, history=HISTORY, sections=SECTIONS) as site:
         run(site, LAST)
 
-        found, real = kept(site), real_seconds()
-        assert {key: one for key, one in found.items() if key[0] != "train"} == {
-            key: one for key, one in real.items() if key[0] != "train"
+        found, real, resized = kept(site), real_seconds(), {"train", "retired"}
+        assert {key: one for key, one in found.items() if key[0] not in resized} == {
+            key: one for key, one in real.items() if key[0] not in resized
         }
-        assert {key[0] for key in found} == {key[0] for key in real}
+        assert {key[0] for key in found} == {key[0] for key in real} - {"retired"}
 
 
 def test_a_number_that_is_none_holds_back_its_own_record_only(tmp_path):

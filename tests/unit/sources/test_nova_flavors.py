@@ -1,14 +1,27 @@
 """Benchmarks and accelerators, from the properties of flavors."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
 from usance.config.settings import FlavorKeys
 from usance.model.accelerator import AcceleratorAlias
-from usance.model.resource import ACCELERATORS, BENCHMARK_TYPE, BENCHMARK_VALUE
+from usance.model.observation import Observation, Verb
+from usance.model.resource import (
+    ACCELERATORS,
+    BENCHMARK_TYPE,
+    BENCHMARK_VALUE,
+    FLAVOR_ATTRIBUTES,
+    SERVER,
+    Resource,
+)
+from usance.model.timeline import timeline
 from usance.sources.nova_flavors import FlavorReader, canonical_decimal
 from usance.sources.nova_rows import FlavorRow
+
+NONE = {ACCELERATORS: "", BENCHMARK_TYPE: "", BENCHMARK_VALUE: ""}
+SIZE = {"flavor": "m1", "vcpus": 2, "ram_mib": 2048, "disk_gib": 20, "ephemeral_gib": 0}
 
 
 def attributes(**specs: object) -> dict[str, str | int]:
@@ -17,7 +30,46 @@ def attributes(**specs: object) -> dict[str, str | int]:
 
 
 def test_size_of_a_flavor_is_told():
-    assert attributes() == {"flavor": "m1", "vcpus": 2, "ram_mib": 2048, "disk_gib": 20, "ephemeral_gib": 0}
+    row = FlavorRow(original_name="m1", vcpus=2, ram=2048, disk=20, ephemeral=0)
+
+    assert FlavorReader(FlavorKeys()).attributes(row) == SIZE
+
+
+def test_visible_properties_that_name_nothing_say_that_there_is_nothing():
+    """What is not asserted would live on from the flavor before; hidden properties assert nothing."""
+    assert attributes() == attributes(**{"hw:numa_nodes": "1"}) == SIZE | NONE
+
+
+def test_resize_to_a_flavor_without_benchmark_and_accelerators_takes_them_away():
+    server = Resource("p", "c", SERVER, "s")
+    created = datetime(2026, 10, 1, tzinfo=UTC)
+
+    def seen(day: int, flavor: dict[str, str | int]) -> Observation:
+        at = datetime(2026, 10, day, tzinfo=UTC)
+        return Observation(
+            server, Verb.SEEN, at=at, begin=at, source="nova", accounted=flavor, created_at=created
+        )
+
+    resized = Observation(
+        server,
+        Verb.CHANGED,
+        at=datetime(2026, 10, 3, tzinfo=UTC),
+        source="nova",
+        untold=FLAVOR_ATTRIBUTES,
+    )
+    with_all = {
+        "Accelerator:Type": "GPU",
+        "Accelerator:Number": "1",
+        "accounting:benchmark_type": "HEPscore23",
+        "accounting:benchmark_value": "18",
+    }
+
+    life = timeline([seen(2, attributes(**with_all)), resized, seen(4, attributes())], [])
+
+    first, last = life.spans
+    assert first.values[ACCELERATORS]
+    assert (first.values[BENCHMARK_VALUE], last.start) == ("18", resized.at)
+    assert {name: last.values[name] for name in NONE} == NONE
 
 
 def test_no_flavor_tells_nothing():
@@ -45,7 +97,7 @@ def test_benchmark_that_is_no_number_is_left_out_with_one_warning(caplog):
 
     several = [reader.attributes(row) for _ in range(3)]
 
-    assert all(one == {"flavor": "bad\n", "vcpus": 2} for one in several)
+    assert all(one == {"flavor": "bad\n", "vcpus": 2} | NONE for one in several)
     (record,) = caplog.records
     assert record.getMessage() == "flavor bad: the benchmark value 12,5 is no number, and is left out"
 
@@ -106,9 +158,11 @@ def test_every_way_to_ask_for_accelerators_is_told():
 
 
 def test_traits_and_resource_classes_that_are_no_accelerators_tell_none():
-    assert ACCELERATORS not in attributes(
+    found = attributes(
         **{"resources:CUSTOM_BAREMETAL": "1", "trait:CUSTOM_SSD": "required", "resources:VGPU": "0"}
     )
+
+    assert found[ACCELERATORS] == ""
 
 
 def test_what_can_not_be_counted_is_said_once(caplog):
