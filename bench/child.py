@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -40,36 +39,39 @@ def measure(
     """Run a program to its end and say what it took.
 
     *log* gets what it prints. The kernel's own accounting of the child is used (wait4), so nothing
-    runs beside it. Raises RunFailedError for another exit status than the expected ones, and
+    runs beside it but a small process that waits. Raises RunFailedError for another exit status than the expected ones, and
     for a program that needs longer than *limit_s*.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    usage_file = log.with_name(f"{log.name}.usage")
     with log.open("wb") as out:
         begin = time.monotonic()
-        # A small starter goes between: the kernel counts the memory of whoever starts a program
-        # as that program's own peak, and this process may have grown.
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _STARTER, *map(str, arguments)],
+            [sys.executable, "-I", "-S", "-c", _STARTER, str(usage_file), *map(str, arguments)],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
             env=None if environ is None else dict(environ),
             cwd=cwd,
+            start_new_session=True,
         )
         try:
-            usage = _wait(process, begin + limit_s)
-        except BaseException:
-            process.kill()
+            process.wait(limit_s)
+        except BaseException as error:
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise RunFailedError(f"{arguments[0]} took longer than {limit_s} s") from error
             raise
         wall_s = time.monotonic() - begin
     with log.open("rb") as written:
         written.seek(max(log.stat().st_size - 65536, 0))
         output = written.read().decode("utf-8", "replace")
+    cpu_s, peak_kib = map(float, usage_file.read_text(encoding="ascii").split())
     took = Took(
         wall_s=wall_s,
-        cpu_s=usage.ru_utime + usage.ru_stime,
-        peak_rss_mib=usage.ru_maxrss / 1024,
+        cpu_s=cpu_s,
+        peak_rss_mib=peak_kib / 1024,
         status=process.returncode,
         output=output,
     )
@@ -79,21 +81,18 @@ def measure(
     return took
 
 
-_STARTER = "import os, sys; os.execvp(sys.argv[1], sys.argv[1:])"
-
-
-def _wait(process: subprocess.Popen[bytes], deadline: float) -> resource.struct_rusage:
-    """Wait for a child with a limit, and return what the kernel counted for it."""
-    pause_s = 0.001
-    while True:
-        pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-        if pid:
-            process.returncode = os.waitstatus_to_exitcode(status)
-            return usage
-        if time.monotonic() > deadline:
-            raise RunFailedError(f"process {process.pid} took longer than its limit")
-        time.sleep(pause_s)
-        pause_s = min(pause_s * 1.5, 0.02)
+_STARTER = """
+import os, resource, sys
+child = os.fork()
+if not child:
+    os.execvp(sys.argv[2], sys.argv[2:])
+_, status, usage = os.wait4(child, 0)
+with open(sys.argv[1], "w") as file:
+    file.write(f"{usage.ru_utime + usage.ru_stime} {usage.ru_maxrss}")
+os._exit(os.waitstatus_to_exitcode(status) & 255)
+"""
+"""A small process between us and the program: the kernel counts the memory of whoever starts a
+program as that program's own peak, and we may have grown."""
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
