@@ -61,6 +61,8 @@ def _of_this_machine(clouds: Sequence[Settings], now: datetime) -> list[Awaitabl
             for queue in _queues(settings)
         ),
     ]
+    if sends(settings) and not settings.publish.hosts:
+        waiting.append(guarded("Messaging service", HERE, _listed(_no_host())))
     if sends(settings):
         waiting.append(guarded("Certificates", HERE, asyncio.to_thread(_certificates, settings, now)))
     waiting += [guarded(one.name, HERE, _listed(peer_check(one))) for one in peers_of(clouds)]
@@ -68,6 +70,16 @@ def _of_this_machine(clouds: Sequence[Settings], now: datetime) -> list[Awaitabl
         if "prometheus" in cloud.extractors:
             waiting.append(guarded("Prometheus", cloud.cloud.cloud_id, energy_checks(cloud, now)))
     return waiting
+
+
+async def _no_host() -> Check:
+    return Check(
+        "Messaging service",
+        HERE,
+        Verdict.MISSING,
+        "messages are to be sent, and nothing says where to",
+        "write [publish] host = <AMS, or the brokers>",
+    )
 
 
 async def _listed(check: Awaitable[Check]) -> list[Check]:

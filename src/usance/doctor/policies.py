@@ -2,9 +2,10 @@
 
 Each line gives the default of its release, and a role beside it. Where a release still accepts its
 older default beside the new one (`enforce_new_defaults = False`), a line in a file replaces both:
-so the older one, which lets more people in, is what stands there until the service stops that. Facts:
-the policies in code of Nova 16 to 33, Keystone 12 to 29, Cinder 12 to 28, Neutron 16 to 28 and Glance
-20 to 30, and a real control plane of 2026.2.
+so the older one, which lets more people in, is what stands there until the service stops that.
+
+Facts: the policies in code of Nova 16 to 33, Keystone 12 to 29, Cinder 12 to 28 and what came after,
+Neutron 16 to 28 and Glance 20 to 30, and a real control plane of 2026.2.
 """
 
 from __future__ import annotations
@@ -178,8 +179,14 @@ GET_PROJECT: Final = Rule(
 
 
 def _cinder(name: str) -> Rule:
-    # Cinder never enforced its new defaults: what it accepts is the old one, or the new one.
-    return Rule(CINDER, (Era(Release.KILO, name, "rule:admin_or_owner"),))
+    # Until 2026.1 Cinder did not enforce its new defaults: it accepted the old one as well.
+    return Rule(
+        CINDER,
+        (
+            Era(Release.KILO, name, "rule:admin_or_owner"),
+            Era(Release.LATER, name, "rule:xena_system_admin_or_project_reader"),
+        ),
+    )
 
 
 STORAGE: Final = {

@@ -76,6 +76,21 @@ def test_a_broken_ledger_and_a_cloud_that_is_down_hide_nothing(run, tmp_path):
     assert failed == {"Keystone: account", "Ledger", "Configuration"}
 
 
+def test_one_of_two_clouds_that_is_down_hides_nothing_of_the_other(run, cloud_url, tmp_path):
+    conf = write_caso_conf(cloud_url, tmp_path, messengers="ams")
+    clouds = "\n[usance]\nclouds = up, down\n[cloud_up]\n[cloud_down]\nauth_url = http://127.0.0.1:9/v3\n"
+    conf.write_text(conf.read_text() + clouds)
+
+    done = run("usance", "doctor", "--config-file", conf, "--output", "json")
+
+    checks = json.loads(done.stdout)["checks"]
+    assert [one["scope"] for one in checks if one["verdict"] == "error"] == ["down"]
+    assert any(one["scope"] == "up/project0" and one["name"] == "Nova: servers" for one in checks)
+    missing = {one["name"] for one in checks if one["verdict"] == "missing"}
+    assert {"Messaging service", "Host certificate"} <= missing
+    assert "usance-demo" not in done.stdout + done.stderr  # the account's password
+
+
 def test_a_wrong_configuration_is_one_line_and_2(run, tmp_path):
     conf = tmp_path / "caso.conf"
     conf.write_text("[DEFAULT]\nmessengers = carrier_pigeon\n")

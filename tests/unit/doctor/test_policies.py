@@ -62,8 +62,13 @@ def test_every_rule_has_a_line_for_every_release(rule):
         ),
         (
             policies.STORAGE["snapshots"],
-            Release.LATER,
+            Release.GAZPACHO,
             '"volume:get_all_snapshots": "rule:admin_or_owner or ' + OWN,
+        ),
+        (
+            policies.STORAGE["snapshots"],
+            Release.LATER,
+            '"volume:get_all_snapshots": "rule:xena_system_admin_or_project_reader or ' + OWN,
         ),
     ],
 )
