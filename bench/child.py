@@ -39,8 +39,8 @@ def measure(
     """Run a program to its end and say what it took.
 
     *log* gets what it prints. The kernel's own accounting of the child is used (wait4), so nothing
-    runs beside it but a small process that waits. Raises RunFailedError for another exit status than the expected ones, and
-    for a program that needs longer than *limit_s*.
+    runs beside it but a small process that waits. Raises RunFailedError for another exit status than
+    the expected ones, and for a program that needs longer than *limit_s*.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     usage_file = log.with_name(f"{log.name}.usage")
