@@ -9,13 +9,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, make_url, text
-
 from usance.doctor.check import HERE, Check, Verdict
-from usance.ledger.engine import Store
+from usance.ledger.engine import Store, file_of
 from usance.ledger.migrating import MIGRATIONS, refuse_newer, stored_version
 from usance.ledger.schema import SCHEMA_VERSION
-from usance.ledger.status import status
+from usance.ledger.status import may_write, status
 from usance.ledger.values import Status
 
 STALE: Final = timedelta(days=2)
@@ -31,10 +29,9 @@ _NETWORKED: Final = frozenset(
 
 def ledger_checks(url: str, now: datetime) -> list[Check]:
     """Return what there is to say of the ledger. Raises LedgerError if it can't be reached."""
-    parsed = make_url(url)
     checks: list[Check] = []
-    if parsed.get_backend_name() == "sqlite":
-        path = Path(parsed.database or "")
+    path = file_of(url)
+    if path is not None:
         checks += _file_checks(path)
         if not path.exists():
             return checks
@@ -51,7 +48,7 @@ def ledger_checks(url: str, now: datetime) -> list[Check]:
                 f"{store.place} was made by an older usance (schema {version}, needed {SCHEMA_VERSION})"
             )
             return [*checks, Check(_NAME, HERE, Verdict.MISSING, sentence, "usance db upgrade")]
-        checks += _right_checks(connection, store)
+        checks.append(_right_check(store.place, writes=may_write(connection)))
         found = status(connection)
     return [*checks, *status_checks(found, now)]
 
@@ -79,19 +76,16 @@ def _file_checks(path: Path) -> Iterator[Check]:
         yield Check(_NAME, HERE, Verdict.OK, f"{path} is not there yet: the first run makes it")
 
 
-def _right_checks(connection: Connection, store: Store) -> Iterator[Check]:
-    if not store.is_sqlite:
-        right = text("SELECT has_table_privilege('observation', 'INSERT')")
-        if not connection.execute(right).scalar():
-            yield Check(
-                _NAME,
-                HERE,
-                Verdict.MISSING,
-                f"the account may not write into {store.place}",
-                "let the account of ledger_url own the tables",
-            )
-            return
-    yield Check(_NAME, HERE, Verdict.OK, f"{store.place} can be read, and has the right schema")
+def _right_check(place: str, *, writes: bool) -> Check:
+    if writes:
+        return Check(_NAME, HERE, Verdict.OK, f"{place} can be read, and has the right schema")
+    return Check(
+        _NAME,
+        HERE,
+        Verdict.MISSING,
+        f"the account may not write into {place}",
+        "let the account of ledger_url own the tables",
+    )
 
 
 def filesystem_of(path: Path, mounts: str) -> str | None:

@@ -110,6 +110,14 @@ class Store:
                 raw.close()
 
 
+def file_of(url: str) -> Path | None:
+    """Return the file of a ledger in SQLite; None for one that has none. Raises ConfigurationError."""
+    parsed = _parse(url)
+    if parsed.get_backend_name() != "sqlite" or parsed.database in {None, "", ":memory:"}:
+        return None
+    return Path(str(parsed.database))
+
+
 def bulk_insert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert rows, given in the order of the table's columns, as fast as the engine can."""
     if not rows:

@@ -53,6 +53,13 @@ def status(connection: Connection) -> Status:
     )
 
 
+def may_write(connection: Connection) -> bool:
+    """Tell whether the account of the connection may write; of a file only the file system knows."""
+    if connection.dialect.name != "postgresql":
+        return True
+    return bool(connection.execute(select(func.has_table_privilege("observation", "INSERT"))).scalar())
+
+
 def sources(connection: Connection) -> list[SourceStatus]:
     """Return, for each project and source, how far it looked and how its last attempt went."""
     marks = {
