@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from file_systems import mounted, unwritable
 from service.extraction.witness import (
     FIRST,
     HASTY,
@@ -32,40 +30,6 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
 from usance.legacy.caso_extract import main
 main()
 """
-
-
-@contextmanager
-def mounted(directory: Path, options: str) -> Iterator[Path]:
-    """Mount a file system in memory for the time of the block, where that is permitted."""
-    directory.mkdir(parents=True, exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", options, "usance-test", str(directory)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
-    except FileNotFoundError:
-        pytest.skip("there is no mount command here")
-    if done.returncode:
-        pytest.skip(f"file systems can't be mounted here: {done.stderr.strip()}")
-    try:
-        yield directory
-    finally:
-        subprocess.run(["umount", "--lazy", str(directory)], check=True, timeout=30)
-
-
-@contextmanager
-def unwritable(directory: Path) -> Iterator[None]:
-    """Let nobody write into a directory: root doesn't ask for modes, so for root it is a mount."""
-    if os.getuid() == 0:
-        with mounted(directory, "size=64k"):
-            kept = directory / "lastrun.somebody"
-            kept.write_text("2026-10-01")
-            subprocess.run(["mount", "-o", "remount,ro", str(directory)], check=True, timeout=30)
-            yield
-        return
-    directory.chmod(0o555)
-    try:
-        yield
-    finally:
-        directory.chmod(0o755)
 
 
 def fill(directory: Path) -> Path:
@@ -198,7 +162,7 @@ def test_a_file_on_a_full_disk_holds_up_no_other_messenger(tmp_path):
 )
 def test_a_spool_that_may_not_be_written_is_one_sentence(lock_path, ends_with, parts, tmp_path):
     with usual_site(tmp_path, lock_path=lock_path.format(tmp_path)) as site:
-        with unwritable(tmp_path / "spool"):
+        with unwritable(tmp_path / "spool", {"lastrun.somebody": "2026-10-01"}):
             complained(site.command(FIRST), ends_with, *parts)
 
         assert site.messages() == []
