@@ -12,6 +12,7 @@ from typing import Any
 from place import PASSWORD, REGION
 
 Json = dict[str, Any]
+VERSIONS = {"block-storage": "volume 3.70", "placement": "placement 1.39"}
 
 
 class Refused(Exception):  # noqa: N818 - the answer of a service, not a fault of ours
@@ -81,8 +82,8 @@ class Cloud:
         headers = {"X-Auth-Token": self.token, "Accept": "application/json"}
         if service == "compute":
             headers["OpenStack-API-Version"] = f"compute {version or self.microversion}"
-        if service == "block-storage":
-            headers["OpenStack-API-Version"] = "volume 3.70"
+        if service in VERSIONS:
+            headers["OpenStack-API-Version"] = VERSIONS[service]
         data = None
         if isinstance(body, bytes):
             data, headers["Content-Type"] = body, "application/octet-stream"

@@ -27,6 +27,7 @@ PROJECTS: dict[str, dict[str, str]] = {
 VOMS = {"ops.example.org": {"projects": ["lab-ops"]}}
 HEPSCORE = {"accounting:benchmark_type": "hepscore23", "accounting:benchmark_value": "18.5"}
 VOLUME_TYPES = (DEFAULT_VOLUME_TYPE, "lab.fast")
+VGPUS = {"total": 1000}
 FLAVORS: dict[str, tuple[int, int, int, int, dict[str, str]]] = {
     # name: vcpus, ram in MiB, disk and ephemeral disk in GiB, properties
     "lab.small": (1, 2048, 20, 0, HEPSCORE),
@@ -45,6 +46,8 @@ FLAVORS: dict[str, tuple[int, int, int, int, dict[str, str]]] = {
             "Accelerator:Number": "2",
         },
     ),
+    # Two virtual GPUs, as Placement knows them.
+    "lab.vgpu": (2, 4096, 20, 0, {"resources:VGPU": "2"}),
     "lab.plain": (2, 512, 1, 0, {}),
     # Properties that are not numbers, as a person may write them.
     "lab.odd": (
@@ -56,6 +59,20 @@ FLAVORS: dict[str, tuple[int, int, int, int, dict[str, str]]] = {
     ),
     # No host has what this one asks for.
     "lab.impossible": (1, 512, 1, 0, {"resources:CUSTOM_USANCE_LAB_NOTHING": "1"}),
+}
+
+SHARED = {"shared": True}
+NETWORKS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    # name: properties, subnets. Two of them are public: one is external, the other one is not.
+    "public": (
+        {"provider:network_type": "flat", "provider:physical_network": "public", "router:external": True},
+        ("172.24.0.0/16", "2001:db8:24::/64"),
+    ),
+    "provider": (
+        {"provider:network_type": "flat", "provider:physical_network": "provider"} | SHARED,
+        ("172.25.0.0/16", "2001:db8:25::/64"),
+    ),
+    "private": (SHARED, ("10.128.0.0/16",)),
 }
 
 
@@ -138,28 +155,31 @@ def make_volume_types(cloud: Cloud) -> None:
             cloud.post("block-storage", "/types", {"volume_type": {"name": name}})
 
 
+def find_or_make_network(cloud: Cloud, name: str) -> str:
+    """Return the id of a network of the table above; make what is missing of it and its subnets."""
+    found = cloud.get("network", f"/v2.0/networks?name={name}")["networks"]
+    properties, cidrs = NETWORKS[name]
+    if not found:
+        found = [cloud.post("network", "/v2.0/networks", {"network": {"name": name} | properties})["network"]]
+    network = str(found[0]["id"])
+    subnets = cloud.get("network", f"/v2.0/subnets?network_id={network}")["subnets"]
+    for cidr in cidrs:
+        if cidr not in {one["cidr"] for one in subnets}:
+            version = 6 if ":" in cidr else 4
+            subnet = {"network_id": network, "ip_version": version, "cidr": cidr, "enable_dhcp": False}
+            cloud.post("network", "/v2.0/subnets", {"subnet": subnet})
+    return network
+
+
 def make_networks(cloud: Cloud) -> None:
-    """Make a network for servers, one for floating IPs, and a router between them."""
-    if cloud.get("network", "/v2.0/networks?name=public")["networks"]:
+    """Make the networks, and a router between that of servers and that of floating IPs."""
+    networks = {name: find_or_make_network(cloud, name) for name in NETWORKS}
+    if cloud.get("network", "/v2.0/routers?name=router")["routers"]:
         return
-    flat = {"provider:network_type": "flat", "provider:physical_network": "public", "router:external": True}
-    public = cloud.post("network", "/v2.0/networks", {"network": {"name": "public"} | flat})["network"]["id"]
-    private = cloud.post("network", "/v2.0/networks", {"network": {"name": "private", "shared": True}})
-    subnets: tuple[tuple[str, str, dict[str, str]], ...] = (
-        (public, "172.24.0.0/16", {"gateway_ip": "172.24.0.1"}),
-        (private["network"]["id"], "10.128.0.0/16", {}),
-    )
-    made = [
-        cloud.post(
-            "network",
-            "/v2.0/subnets",
-            {"subnet": {"network_id": network, "ip_version": 4, "cidr": cidr, "enable_dhcp": False, **more}},
-        )["subnet"]["id"]
-        for network, cidr, more in subnets
-    ]
-    gateway = {"external_gateway_info": {"network_id": public}}
+    gateway = {"external_gateway_info": {"network_id": networks["public"]}}
     router = cloud.post("network", "/v2.0/routers", {"router": {"name": "router"} | gateway})["router"]["id"]
-    cloud.call("PUT", "network", f"/v2.0/routers/{router}/add_router_interface", {"subnet_id": made[1]})
+    (subnet,) = cloud.get("network", f"/v2.0/subnets?network_id={networks['private']}")["subnets"]
+    cloud.call("PUT", "network", f"/v2.0/routers/{router}/add_router_interface", {"subnet_id": subnet["id"]})
 
 
 def wait_for_computes(cloud: Cloud) -> None:
@@ -184,6 +204,21 @@ def wait_for_computes(cloud: Cloud) -> None:
     wait_for("the computes to be mapped to their cell", hosts_are_mapped)
 
 
+def make_vgpus(cloud: Cloud) -> None:
+    """Give the first compute virtual GPUs: Placement hands them out, whatever the host knows of them."""
+    host = COMPUTES[0]
+    name = f"{host}_vgpu"
+    found = cloud.get("placement", "/resource_providers")["resource_providers"]
+    providers = {provider["name"]: provider for provider in found}
+    if name in providers:
+        return
+    made = cloud.post(
+        "placement", "/resource_providers", {"name": name, "parent_provider_uuid": providers[host]["uuid"]}
+    )
+    inventory = {"resource_provider_generation": made["generation"], "inventories": {"VGPU": VGPUS}}
+    cloud.call("PUT", "placement", f"/resource_providers/{made['uuid']}/inventories", inventory)
+
+
 def fill(place: Place) -> None:
     """Make everything that is missing. Can be repeated."""
     cloud = admin(place)
@@ -197,3 +232,4 @@ def fill(place: Place) -> None:
     make_volume_types(cloud)
     make_networks(cloud)
     wait_for_computes(cloud)
+    make_vgpus(cloud)
