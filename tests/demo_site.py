@@ -33,12 +33,21 @@ class DemoSite:
     """A cloud with a clock of its own, and a site administrator who runs the program now and then."""
 
     def __init__(
-        self, cloud: DemoCloud, url: str, directory: Path, messengers: str = "ssm", **options: str
+        self,
+        cloud: DemoCloud,
+        url: str,
+        directory: Path,
+        messengers: str = "ssm",
+        extractor: str | None = "nova",
+        **options: str,
     ) -> None:
+        """*extractor*: None for what the program takes by itself."""
         self.cloud = cloud
         self.url = url
         self.directory = directory
-        self.conf = write_caso_conf(url, directory, messengers=messengers, options=options)
+        self.conf = write_caso_conf(
+            url, directory, messengers=messengers, extractors=extractor, options=options
+        )
 
     @property
     def outgoing(self) -> Path:

@@ -96,6 +96,8 @@ def _of_cloud(settings: Settings) -> dict[str, str]:
         "VO": ", ".join(f"property {name}" for name in projects.vo_properties)
         + (f", then {projects.mapping_file}" if projects.mapping_file else ""),
         "site": f"{settings.records.site_name} ({settings.records.service_name})",
+        "extractors": ", ".join(settings.extractors)
+        + (", as far as the cloud has them" if settings.extractors_by_default else ""),
         "suspended": ", ".join(sorted(settings.records.suspended_states)) or "nothing",
     }
 

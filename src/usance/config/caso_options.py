@@ -61,8 +61,10 @@ _OPTIONS: Final[dict[str, dict[str, str]]] = {
 
 _REMARKS: Final[dict[tuple[str, str], str]] = {
     (DEFAULT, "extractor"): "Documented as nova in all generations (1.x: nova or ceilometer); the code of "
-    "5.2.2 takes nova, cinder and neutron. Chosen: {extractor}. `ceilometer` means Gnocchi. Names of "
-    "classes are understood.",
+    "5.2.2 takes nova, cinder and neutron. Chosen: {extractor}, and of these what the cloud has: one that "
+    "is missing from its catalog is no error. A file of 1.x or 3.x that does not set it can't be told from "
+    "one of 5.x: where servers alone are to be accounted, write `extractor = nova`. `ceilometer` means "
+    "Gnocchi. Names of classes are understood.",
     (DEFAULT, "messengers"): "1.x named classes, one of them misspelt (`caso.messenger.ssm.SsmMessager`); "
     "they are understood. `ssmv4` is documented as v0.3 and writes v0.4, here as there.",
     (DEFAULT, "messaging"): "The 3.x documentation prints this name in its list, and means messengers.",

@@ -229,6 +229,7 @@ def _settings(
         lock_timeout_s=reader.value("lock_timeout", USANCE),
         keep_messages_days=reader.value("keep_messages_days", USANCE),
         extractors=_extractors(reader, warn) if Need.RECORDS in need else ("nova",),
+        extractors_by_default=Need.RECORDS in need and not reader.is_written("extractor"),
         flavor_keys=_flavor_keys(reader),
         publish=_publish(reader),
         neutron=_neutron(reader),

@@ -90,7 +90,11 @@ EXTRACT_OPTIONS: Final[list[cfg.Opt]] = [
         help="Start of the period; UTC unless it names an offset. Not set: the last run; "
         "None: the beginning of time.",
     ),
-    cfg.ListOpt("extractor", default=["nova"], help="What to account, by the name of its source."),
+    cfg.ListOpt(
+        "extractor",
+        default=["nova", "cinder", "neutron"],
+        help="What to account, by the name of its source. Not set: of these, what the cloud has.",
+    ),
     cfg.BoolOpt(
         "dry-run",
         default=False,

@@ -186,6 +186,8 @@ class Settings(msgspec.Struct, frozen=True):
     lock_timeout_s: int = 0  # how long to wait for another run to end
     keep_messages_days: int = 400  # the bodies of delivered messages; 0: for ever
     extractors: tuple[str, ...] = ("nova",)
+    # Nobody named them: a service that the cloud does not have is no loss then.
+    extractors_by_default: bool = False
     flavor_keys: FlavorKeys = FlavorKeys()
     publish: PublishSettings = PublishSettings()
     neutron: NeutronSettings = NeutronSettings()

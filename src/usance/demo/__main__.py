@@ -109,7 +109,8 @@ def main(
         number = listening.getsockname()[1]
         url = f"http://127.0.0.1:{number}"
         if write_conf is not None:
-            write_caso_conf(url, write_conf)
+            # Each project has a floating IP that leads to no server.
+            write_caso_conf(url, write_conf, default_user=history.site.users[0].id)
         if port_file is not None:
             # Whoever waits for the file must never read half of it.
             being_written = port_file.with_name(f"{port_file.name}.new")

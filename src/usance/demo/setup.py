@@ -34,14 +34,20 @@ def caso_conf(
     *,
     user: str = "accounting",
     messengers: str = "ssm",
+    extractors: str | None = None,
+    default_user: str | None = None,
     options: Mapping[str, str] | None = None,
 ) -> str:
     """Return a caso.conf that any generation of cASO since 3 reads, and so do we.
 
-    Spool and queue are below *directory*; *options* are more of its section DEFAULT. Without the
-    option `projects` in them the projects are those that have the tag `caso`.
+    Spool and queue are below *directory*; *extractors* are left to the program unless they are
+    given; *default_user* is whose the addresses are that lead to no server; *options* are more of its
+    section DEFAULT. Without the option `projects` in them the projects are those that have the tag
+    `caso`.
     """
-    own = "".join(f"{name} = {value}\n" for name, value in (options or {}).items())
+    written = {} if extractors is None else {"extractor": extractors}
+    addresses = "" if default_user is None else f"\n[neutron]\ndefault_user = {default_user}\n"
+    own = "".join(f"{name} = {value}\n" for name, value in {**written, **(options or {})}.items())
     return (
         "[DEFAULT]\n"
         "site_name = TEST-Site\n"
@@ -58,6 +64,7 @@ def caso_conf(
         "project_domain_name = Default\n"
         "\n[ssm]\n"
         f"output_path = {directory / 'outgoing'}\n"
+        f"{addresses}"
     )
 
 
@@ -67,11 +74,21 @@ def write_caso_conf(
     *,
     user: str = "accounting",
     messengers: str = "ssm",
+    extractors: str | None = None,
+    default_user: str | None = None,
     options: Mapping[str, str] | None = None,
 ) -> Path:
     """Write `caso.conf` and make its spool; return the file's path."""
     (directory / "spool").mkdir(parents=True, exist_ok=True)
     path = directory / "caso.conf"
-    text = caso_conf(url, directory, user=user, messengers=messengers, options=options)
+    text = caso_conf(
+        url,
+        directory,
+        user=user,
+        messengers=messengers,
+        extractors=extractors,
+        default_user=default_user,
+        options=options,
+    )
     path.write_text(text, encoding="utf-8")
     return path

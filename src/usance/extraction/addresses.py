@@ -12,10 +12,10 @@ from usance.sources.neutron_addresses import NeutronAddresses
 class AddressObserver:
     """Keeps how many floating IPs the servers of a project have."""
 
-    def __init__(self, run: LedgerThread, cloud: Cloud) -> None:
+    def __init__(self, run: LedgerThread, cloud: Cloud, *, missing_is_said: bool = False) -> None:
         self._run = run
         self._cloud = cloud
-        self._source = NeutronAddresses(cloud)
+        self._source = NeutronAddresses(cloud, missing_is_said=missing_is_said)
         self._memory = LedgerMemory(run, cloud.cloud_id, self._source.name, self._source.kind)
 
     async def observe(self, project: Project) -> list[str]:

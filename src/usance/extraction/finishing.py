@@ -33,11 +33,13 @@ class Finisher:
         messengers: Sequence[Messenger],
         *,
         now: datetime,
+        reads_neutron: bool = False,
     ) -> None:
+        """*reads_neutron*: a source reads it, too, and says so if it is missing."""
         self._run = run
         self._cloud = cloud
         self._mentions = mentions
-        self._addresses = AddressObserver(run, cloud)
+        self._addresses = AddressObserver(run, cloud, missing_is_said=reads_neutron)
         self._publisher = publisher
         self._messengers = messengers  # none in a dry run: then nothing is staged
         self._now = now

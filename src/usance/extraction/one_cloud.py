@@ -76,7 +76,10 @@ class CloudRun:
         mentions = Mentions(thread, self._cloud_id)
         if self._settings.neutron.default_user is not None:
             await mentions.note_user(self._settings.neutron.default_user)
-        finisher = Finisher(thread, cloud, mentions, publisher, messengers, now=now)
+        reads_neutron = "neutron" in self._settings.extractors
+        finisher = Finisher(
+            thread, cloud, mentions, publisher, messengers, now=now, reads_neutron=reads_neutron
+        )
         gathering = await self._observe(cloud, thread, selection.projects, mentions, finisher)
         observed = [one for one in selection.projects if SERVER in gathering.observed[one.id]]
         found: list[str] = []

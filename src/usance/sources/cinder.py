@@ -27,6 +27,7 @@ from usance.model.resource import Resource
 from usance.sources.cinder_api import CinderApi
 from usance.sources.cinder_observations import Seen, gone, has_entered, observations, sighting
 from usance.sources.cinder_rows import KINDS, Kind, StorageRow
+from usance.sources.missing import Missing
 from usance.sources.nova_api import is_path_safe
 from usance.sources.source import Memory
 from usance.sources.twice import look_twice
@@ -42,10 +43,13 @@ MOST_FOUND = 100
 """More than this that a listing left out twice, and a GET finds, make the listing worthless."""
 
 
-def sources(cloud: Cloud, settings: Settings) -> list[CinderSource]:  # noqa: ARG001 - every maker of sources is given both
+def sources(cloud: Cloud, settings: Settings) -> list[CinderSource]:
     """Return what the extractor `cinder` stands for: one source for each kind of resource."""
     api = CinderApi(cloud.volume, page_limit=cloud.settings.page_limit)
-    return [CinderSource(cloud, api, kind) for kind in KINDS]
+    missing = Missing(
+        "no volumes are accounted, no snapshots and no backups", by_default=settings.extractors_by_default
+    )
+    return [CinderSource(cloud, api, kind, missing) for kind in KINDS]
 
 
 class _Group(msgspec.Struct):
@@ -63,7 +67,7 @@ class _Group(msgspec.Struct):
 class CinderSource:
     """Looks at everything of one kind that projects have."""
 
-    def __init__(self, cloud: Cloud, api: CinderApi, kind: Kind) -> None:
+    def __init__(self, cloud: Cloud, api: CinderApi, kind: Kind, missing: Missing | None = None) -> None:
         self.name = kind.source
         self.kind = kind.kind
         self._kind = kind
@@ -75,7 +79,7 @@ class CinderSource:
         self._remembering = asyncio.Lock()
         self._last_looks: dict[str, datetime | None] | None = None  # before this run, by project id
         self._elsewhere: set[str] = set()  # what was alive before, where some project is looked at first
-        self._warned = False
+        self._missing = missing or Missing(f"no {kind.path} are accounted")
 
     def plan(
         self,
@@ -103,7 +107,7 @@ class CinderSource:
 
         A look that did not show everything is repeated once. Raises DoubtfulLookError if it does not
         again, and CloudError if Cinder does not answer. Of a cloud without Cinder, that never had
-        anything, nothing is said, with one warning.
+        anything, nothing is said: it is logged once that it is missing.
         """
         scope, outside = self._scope(group)
         try:
@@ -134,9 +138,7 @@ class CinderSource:
         for project in group:
             if await memory.alive(project.id):
                 raise error
-        if not self._warned:
-            self._warned = True
-            LOG.warning("no %s are accounted: %s", self._kind.path, error)
+        self._missing.say(error)
         now = self._cloud.clock.now()
         for project in group:
             yield project.id, Batch(look=self._look_of(project, Scope.CHANGES, now, now))

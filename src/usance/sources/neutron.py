@@ -34,6 +34,7 @@ from usance.model.resource import (
     Resource,
     Value,
 )
+from usance.sources.missing import Missing
 from usance.sources.nova_api import is_path_safe
 from usance.sources.nova_rows import parse_instant
 from usance.sources.source import Memory
@@ -42,6 +43,8 @@ LOG = logging.getLogger(__name__)
 
 SLICE: Final = 500
 """So many addresses are handed over at once."""
+
+NO_RECORDS: Final = "there are no records of public addresses"
 
 _WHOLE_SECOND_US: Final = 1_000_000
 _LONGEST: Final = 255
@@ -52,11 +55,12 @@ _SUBPORT: Final = "trunk:subport"
 
 def sources(cloud: Cloud, settings: Settings) -> list[_NeutronSource]:
     """Return what the extractor `neutron` stands for: one source for each kind of resource."""
+    missing = Missing(NO_RECORDS, by_default=settings.extractors_by_default)
     warned: set[str] = set()
     return [
-        FloatingIpSource(cloud, settings.neutron, warned),
-        PortSource(cloud, settings.neutron, warned),
-        RouterGatewaySource(cloud, settings.neutron, warned),
+        FloatingIpSource(cloud, settings.neutron, warned, missing),
+        PortSource(cloud, settings.neutron, warned, missing),
+        RouterGatewaySource(cloud, settings.neutron, warned, missing),
     ]
 
 
@@ -74,10 +78,17 @@ class _NeutronSource(ABC):
     name: ClassVar[str]
     kind: ClassVar[str]
 
-    def __init__(self, cloud: Cloud, settings: NeutronSettings, warned: set[str] | None = None) -> None:
+    def __init__(
+        self,
+        cloud: Cloud,
+        settings: NeutronSettings,
+        warned: set[str] | None = None,
+        missing: Missing | None = None,
+    ) -> None:
         self._cloud = cloud
         self._settings = settings
         self._warned = set() if warned is None else warned  # what was said in this run, by all sources
+        self._missing = missing or Missing(NO_RECORDS)
         self._margin = timedelta(seconds=cloud.settings.margin_s)
 
     @abstractmethod
@@ -138,7 +149,7 @@ class _NeutronSource(ABC):
             # Where no address was ever seen, a catalog without Neutron is an answer: there are none.
             if await memory.alive(project.id):
                 raise
-            self._warn("endpoint", f"there are no records of public addresses: {error}")
+            self._missing.say(error)
             return {}, []
         except (DoubtfulLookError, StatusError) as error:
             # A marker that was deleted between two pages is not found.
@@ -235,6 +246,16 @@ class PortSource(_NeutronSource):
     name = "neutron-ports"
     kind = PORT
 
+    def __init__(
+        self,
+        cloud: Cloud,
+        settings: NeutronSettings,
+        warned: set[str] | None = None,
+        missing: Missing | None = None,
+    ) -> None:
+        super().__init__(cloud, settings, warned, missing)
+        self._public: dict[TokenScope, set[str]] = {}
+
     async def _see(self, scope: TokenScope, project: Project) -> dict[str, _Seen]:
         networks = await self._networks(scope)
         rows = [one for one in await self._public_ports(scope, project, networks) if _is_used(one)]
@@ -250,7 +271,15 @@ class PortSource(_NeutronSource):
         return row.network_id in await self._networks(scope)
 
     async def _networks(self, scope: TokenScope) -> set[str]:
-        """Return the ids of the public networks: a configured one that is hidden counts by its id."""
+        """Return the ids of the public networks: a configured one that is hidden counts by its id.
+
+        They are listed once for each scope: what is external may differ from project to project.
+        """
+        if scope not in self._public:
+            self._public[scope] = await self._list_networks(scope)
+        return self._public[scope]
+
+    async def _list_networks(self, scope: TokenScope) -> set[str]:
         found = await self._cloud.addresses.external_networks(scope)
         for named in self._settings.public_networks:
             ids = await self._cloud.addresses.networks_named(scope, named)

@@ -29,9 +29,10 @@ class NeutronAddresses:
     name = NAME
     kind = SERVER
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Cloud, *, missing_is_said: bool = False) -> None:
+        """*missing_is_said*: of a cloud without Neutron another source says so."""
         self._cloud = cloud
-        self._warned = False
+        self._warned = missing_is_said
 
     def plan(
         self,

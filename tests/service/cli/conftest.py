@@ -42,7 +42,7 @@ def cloud_url() -> Iterator[str]:
 @pytest.fixture
 def conf(cloud_url: str, tmp_path: Path) -> Path:
     """Write a caso.conf of cASO 5 for the cloud."""
-    return write_caso_conf(cloud_url, tmp_path)
+    return write_caso_conf(cloud_url, tmp_path, extractors="nova")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ def records(tmp_path):
 def test_a_configuration_of_caso_5_in_the_home_directory_is_found(run, cloud_url, tmp_path):
     home = tmp_path / "home" / ".caso"
     home.mkdir(parents=True)
-    write_caso_conf(cloud_url, tmp_path).rename(home / "caso.conf")
+    write_caso_conf(cloud_url, tmp_path, extractors="nova").rename(home / "caso.conf")
 
     result = run("caso-extract")
 

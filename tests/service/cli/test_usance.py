@@ -90,7 +90,7 @@ def test_projects_tells_where_a_vo_comes_from_and_what_the_account_may_not_see(r
     mapping = tmp_path / "voms.json"
     mapping.write_text(json.dumps({"vo.mapped": {"projects": ["project0"]}}))
     options = {"mapping_file": str(mapping), "vo_property": "absent", "projects": "project0,project1"}
-    conf = write_caso_conf(cloud_url, tmp_path, user="some-reader", options=options)
+    conf = write_caso_conf(cloud_url, tmp_path, user="some-reader", extractors="nova", options=options)
 
     result = run("usance", "projects", "--config-file", conf, "-o", "json")
 
@@ -181,7 +181,10 @@ def test_a_broken_pipe_is_no_traceback():
 
 def test_log_messages_go_to_the_file_that_is_configured(run, cloud_url, tmp_path):
     conf = write_caso_conf(
-        cloud_url, tmp_path, options={"log_file": str(tmp_path / "usance.log"), "wibble": "1"}
+        cloud_url,
+        tmp_path,
+        extractors="nova",
+        options={"log_file": str(tmp_path / "usance.log"), "wibble": "1"},
     )
 
     result = run("usance", "extract", "--config-file", conf)

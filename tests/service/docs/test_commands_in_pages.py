@@ -22,6 +22,7 @@ from usance.demo.cloud import DemoCloud
 from usance.demo.history import SeededHistory
 from usance.demo.server import serving
 from usance.demo.setup import write_caso_conf
+from usance.demo.site import standard_site
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 BIN = Path(sys.executable).parent
@@ -44,7 +45,8 @@ def home(cloud_url: str, tmp_path: Path) -> Path:
     """Make a home directory whose .caso/caso.conf leads to the cloud."""
     place = tmp_path / "home"
     (place / ".caso").mkdir(parents=True)
-    write_caso_conf(cloud_url, tmp_path / "site").rename(place / ".caso" / "caso.conf")
+    user = standard_site(7, 2).users[0]
+    write_caso_conf(cloud_url, tmp_path / "site", default_user=user.id).rename(place / ".caso" / "caso.conf")
     return place
 
 
@@ -110,5 +112,8 @@ def test_the_demonstration_ends_with_valid_messages(tmp_path: Path):
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Usage" in done.stdout
-    assert done.stdout.count("  valid") == 3
+    for kind in ("", "-accelerator", "-ip", "-storage"):
+        messages = [one for one in done.stdout.splitlines() if one.startswith(f"{place}/outgoing{kind}/")]
+        assert messages
+        assert all(one.split()[-1] == "valid" for one in messages)
     assert "APEL-cloud-message: v0.4" in done.stdout

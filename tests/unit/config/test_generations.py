@@ -158,7 +158,8 @@ def test_a_file_of_caso_5(read):
     assert ssm.options["max_size"] == "50"
     assert ssm.record_types == {"cloud"}
     assert settings.flavor_keys == FlavorKeys(accelerator_number="scope:number")
-    assert settings.extractors == ("nova",)
+    assert settings.extractors == ("nova", "cinder", "neutron")
+    assert settings.extractors_by_default
     assert configuration.warnings == ()
 
 
