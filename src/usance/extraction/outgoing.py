@@ -15,6 +15,7 @@ from usance.extraction.publishing import deliver_staged
 from usance.extraction.report import MessengerResult
 from usance.ledger.ledger import Ledger
 from usance.messengers.registry import find_messengers
+from usance.model.errors import UsanceError
 from usance.sending.publishing import PublishReport, QueueReport, publish
 from usance.sending.queues import open_queue
 
@@ -59,7 +60,10 @@ def send_all(
 
 
 def _waiting(queue: QueueSettings) -> bool:
-    return bool(open_queue(queue.path, queue.path_type).names())
+    try:
+        return bool(open_queue(queue.path, queue.path_type).names())
+    except UsanceError:
+        return True  # who empties it says what is wrong, and goes on with the others
 
 
 def _says_something(report: QueueReport) -> bool:

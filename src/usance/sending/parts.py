@@ -164,6 +164,7 @@ def _escaped_xml(text: str) -> bytes | None:
     escaped = _FOREIGN.sub(lambda found: f"&#{ord(found[0])};", body).encode("ascii")
     try:
         before, after = ElementTree.fromstring(body), ElementTree.fromstring(escaped)
-    except (ElementTree.ParseError, DefusedXmlException):
+        same = ElementTree.tostring(before) == ElementTree.tostring(after)
+    except (ElementTree.ParseError, DefusedXmlException, RecursionError):
         return None
-    return escaped if ElementTree.tostring(before) == ElementTree.tostring(after) else None
+    return escaped if same else None

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from usance.config.settings import PublishSettings, QueueSettings
-from usance.model.errors import DeliveryError, LockHeldError
+from usance.model.errors import DeliveryError, LockHeldError, UsanceError
 from usance.sending.courier import Settled
 from usance.sending.dead import DeadLetters
 from usance.sending.errors import ServiceDownError
@@ -74,15 +74,17 @@ async def _publish(sender: Sender, *, dry_run: bool) -> list[QueueReport]:
     down: str | None = None
     async with sender:
         for queue in sender.settings.queues:
-            if down is None or dry_run:
-                emptying = _Emptying(sender, queue)
-                reports.append(emptying.rehearse() if dry_run else await emptying.run())
-                down = emptying.down
-            else:
-                opened = open_queue(queue.path, queue.path_type)
-                left = len(opened.names())
-                error = f"not tried: {down}" if left else None
-                reports.append(QueueReport(str(queue.path), queue.destination, left=left, error=error))
+            try:
+                if down is None or dry_run:
+                    emptying = _Emptying(sender, queue)
+                    reports.append(emptying.rehearse() if dry_run else await emptying.run())
+                    down = emptying.down
+                else:
+                    left = len(open_queue(queue.path, queue.path_type).names())
+                    error = f"not tried: {down}" if left else None
+                    reports.append(QueueReport(str(queue.path), queue.destination, left=left, error=error))
+            except UsanceError as broken:  # this queue, not the next one
+                reports.append(QueueReport(str(queue.path), queue.destination, error=str(broken)))
     return reports
 
 
@@ -97,6 +99,7 @@ class _Emptying:
         )
         self._dead = DeadLetters(settings.path)
         self._taken: set[str] = set()  # and neither removed nor released yet
+        self._gone: set[str] = set()  # sent or put aside, by name
         self._sent = 0
         self._parts = 0
         self._buried = 0
@@ -123,12 +126,12 @@ class _Emptying:
 
     async def run(self) -> QueueReport:
         """Empty the queue; what goes wrong is in the report."""
-        waiting = len(self._queue.names())
+        waiting = set(self._queue.names())
         if not waiting:
             return self._report(0)
         destination = self._settings.destination
         if destination is None:
-            return self._report(waiting, "no destination is set for it (see [publish] destination_...)")
+            return self._report(len(waiting), "no destination is set for it (see [publish] destination_...)")
         error: str | None = None
         try:
             with held(self._settings.path):
@@ -139,17 +142,25 @@ class _Emptying:
                         self._queue.release(name)
                     self._queue.purge()
         except LockHeldError as held_error:
-            return self._report(waiting, held_error.message, locked=True)
+            return self._report(len(waiting), held_error.message, locked=True)
         except DeliveryError as failure:
             error = str(failure)
             if isinstance(failure, ServiceDownError):
                 self.down = failure.message
         except OSError as failure:
             error = f"{failure.filename or self._settings.path}: {failure.strerror}"
-        left = len(self._queue.names())
+        left = self._count_left(waiting)
         if self._others:
             self._troubles.append(f"{self._others} of them are locked, or still being written")
         return self._report(left, error or self._told())
+
+    def _count_left(self, waiting: set[str]) -> int:
+        """Count what did not go; what came in the meantime is for the next run."""
+        try:
+            return len(waiting.intersection(self._queue.names()) - self._gone)
+        except DeliveryError as error:
+            self._troubles.append(str(error))
+            return 0
 
     async def _send(self, destination: str) -> None:
         LOG.info("Found %d messages in %s", len(self._queue.names()), self._settings.path)
@@ -167,7 +178,7 @@ class _Emptying:
                 continue
             except OSError as error:
                 self._let_go(name)
-                self._troubles.append(f"{name} can't be read: {error.strerror}")
+                self._troubles.append(f"{name} can't be taken: {error.strerror}")
                 continue
             if body is None:
                 self._taken.discard(name)
@@ -178,20 +189,36 @@ class _Emptying:
 
     def _settle(self, settled: Settled) -> None:
         name = settled.letter.name
-        for refusal in settled.refused:
-            LOG.error("Message %s is put aside: %s", refusal.letter.name, refusal.reason)
-            self._dead.put(refusal.letter.name, refusal.letter.body, refusal.reason)
-            self._buried += 1
-        self._queue.remove(name)
-        self._taken.discard(name)
         self._sent += settled.parcels > 0
         self._parts += settled.parcels
+        try:
+            for refusal in settled.refused:
+                LOG.error("Message %s is put aside: %s", refusal.letter.name, refusal.reason)
+                self._dead.put(refusal.letter.name, refusal.letter.body, refusal.reason)
+                self._buried += 1
+        except OSError as error:
+            self._keep(name, error)
+            return
+        self._queue.remove(name)
+        self._taken.discard(name)
+        self._gone.add(name)
 
     def _bury_unread(self, name: str, reason: str) -> None:
         LOG.error("Message %s is put aside: %s", name, reason)
-        self._dead.move(name, self._settings.path / name, reason)
+        try:
+            self._dead.move(name, self._settings.path / name, reason)
+        except OSError as error:
+            self._keep(name, error)
+            return
         self._buried += 1
         self._let_go(name)
+
+    def _keep(self, name: str, error: OSError) -> None:
+        """Leave a message in the queue that can't be put aside: it must not hold back the others."""
+        self._let_go(name)
+        self._troubles.append(
+            f"{name} can't go, nor be put aside: {error.filename or self._dead.path}: {error.strerror}"
+        )
 
     def _let_go(self, name: str) -> None:
         self._queue.release(name)

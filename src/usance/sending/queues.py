@@ -10,6 +10,7 @@ taken at once; SSM's, which may be in use, only when it is old.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -26,7 +27,8 @@ MAX_TEMPORARY_S: Final = 300  # dirq's own: an older half-written element is nev
 LARGEST: Final = 64 << 20  # bytes of a message; larger ones are not even read
 
 _DIRECTORY: Final = re.compile(r"[0-9a-f]{8}")
-_ELEMENT: Final = re.compile(r"[0-9a-f]{14}")
+# The parts of a message that was split have a name behind its own: they come back from the dead letters.
+_ELEMENT: Final = re.compile(r"[0-9a-f]{14}(-[01]{1,32})?")
 _OURS: Final = b"usance\n"
 _LOCK: Final = ".lck"
 _TEMPORARY: Final = ".tmp"
@@ -69,8 +71,11 @@ class Queue(Protocol):
 
 def open_queue(path: Path, path_type: str, *, max_lock_s: int = MAX_LOCK_S) -> Queue:
     """Return the queue in a directory. Raises ConfigurationError for what is none."""
-    if path.exists() and not path.is_dir():
-        raise ConfigurationError(f"the queue {path} is not a directory")
+    if not path.name:
+        raise ConfigurationError(f"{path} can't be a queue", hint="name a directory below it")
+    with contextlib.suppress(OSError):  # it is told, with the reason, by who reads the queue
+        if path.exists() and not path.is_dir():
+            raise ConfigurationError(f"the queue {path} is not a directory")
     return DirqQueue(path, max_lock_s=max_lock_s) if path_type == "dirq" else DirectoryQueue(path)
 
 
@@ -117,10 +122,12 @@ class DirqQueue:
         if not self._lock(name):
             return None
         try:
-            return _content(self.path / name)
+            _hold_removable(self.path / name)
+            content, _ = _content(self.path / name)
         except FileNotFoundError:  # it was sent before we locked it
             self.release(name)
             return None
+        return content
 
     def _lock(self, name: str) -> bool:
         lock = self.path / f"{name}{_LOCK}"
@@ -143,11 +150,12 @@ class DirqQueue:
     def _is_stale(self, lock: Path) -> bool:
         try:
             found = lock.lstat()
-            if found.st_size == len(_OURS) and lock.read_bytes() == _OURS:
+            plain = stat.S_ISREG(found.st_mode) and found.st_size == len(_OURS)
+            if plain and lock.read_bytes() == _OURS:
                 return True
         except OSError:
             return False
-        return time.time() - found.st_mtime > self._max_lock_s
+        return _is_older(found, self._max_lock_s)
 
     def remove(self, name: str) -> None:
         """Remove an element, then its lock."""
@@ -167,11 +175,9 @@ class DirqQueue:
             for name in _listed(self.path / minute):
                 path = self.path / minute / name
                 with contextlib.suppress(OSError):
-                    age_s = time.time() - path.lstat().st_mtime
+                    old = _is_older(path.lstat(), MAX_TEMPORARY_S)
                     orphan = name.endswith(_LOCK) and not path.with_suffix("").exists()
-                    if (name.endswith(_TEMPORARY) and age_s > MAX_TEMPORARY_S) or (
-                        orphan and self._is_stale(path)
-                    ):
+                    if (name.endswith(_TEMPORARY) and old) or (orphan and self._is_stale(path)):
                         path.unlink()
         for minute in minutes[:-1]:
             with contextlib.suppress(OSError):  # somebody put something in
@@ -183,6 +189,7 @@ class DirectoryQueue:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._taken: dict[str, tuple[int, int, int]] = {}  # what tells each file from its successor
 
     def names(self) -> list[str]:
         """Return the names of all files that may be messages."""
@@ -200,17 +207,22 @@ class DirectoryQueue:
         """Return what is in a file; None if it is empty and new: then somebody is about to write it."""
         path = self.path / name
         try:
-            content = _content(path)
-            if not content and time.time() - path.lstat().st_mtime < MAX_TEMPORARY_S:
-                return None
+            _hold_removable(path)
+            content, status = _content(path)
         except FileNotFoundError:
             return None
+        if not content and not _is_older(status, MAX_TEMPORARY_S):
+            return None
+        self._taken[name] = _mark(status)
         return content
 
     def remove(self, name: str) -> None:
-        """Remove a file."""
+        """Remove a file, unless somebody has written it anew since it was taken."""
+        mark = self._taken.pop(name, None)
         with contextlib.suppress(FileNotFoundError):
-            (self.path / name).unlink()
+            path = self.path / name
+            if mark is None or _mark(path.lstat()) == mark:
+                path.unlink()
 
     def release(self, name: str) -> None:
         """Do nothing: there was no lock."""
@@ -230,7 +242,27 @@ def _listed(path: Path) -> list[str]:
         ) from error
 
 
-def _content(path: Path) -> bytes:
+def _is_older(status: os.stat_result, seconds: int) -> bool:
+    """Tell whether a file was written longer ago; one from the future was, before the clock was set back."""
+    return abs(time.time() - status.st_mtime) > seconds
+
+
+def _mark(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _hold_removable(path: Path) -> None:
+    """Raise PermissionError for what we could not remove once it is sent: it would be sent for ever."""
+    around, own = path.parent.stat(), os.geteuid()
+    may = os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True)
+    if around.st_mode & stat.S_ISVTX and own not in {0, around.st_uid, path.lstat().st_uid}:
+        may = False
+    if not may:
+        reason = f"this account may not remove it from {path.parent}"
+        raise PermissionError(errno.EACCES, reason, str(path))
+
+
+def _content(path: Path) -> tuple[bytes, os.stat_result]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
@@ -243,4 +275,4 @@ def _content(path: Path) -> bytes:
             raise UnreadableError("it is no file")
         if status.st_size > LARGEST:
             raise UnreadableError(f"its {status.st_size} bytes are more than any message has")
-        return file.read(LARGEST + 1)
+        return file.read(LARGEST + 1), status
