@@ -66,7 +66,7 @@ class GreenDigitCim:
         self.max_bytes = MAX_MESSAGE_BYTES
         self._url = (options.get("base_url", "").strip() or DEFAULT_URL).rstrip("/")
         self._email, self._password = options.get("email", "").strip(), options.get("password", "")
-        self._timeout_s = positive_integer(settings, "timeout", 60)
+        self._timeout_s = positive_integer(settings, "timeout", 60, 86400)
         self._retries = int(options.get("retries", "4"))
         self._backoff_s = backoff_s
         verify = options.get("verify_ssl", "true").strip().lower() not in {"false", "no", "0", "off"}
@@ -85,10 +85,19 @@ class GreenDigitCim:
                 "the messenger greendigit_cim has no account",
                 hint="set email and password in [greendigit_cim]",
             )
-        parts = urlsplit(self._url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        try:
+            parts = urlsplit(self._url)
+            is_url = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        except ValueError:
+            is_url = False
+        if not is_url:
             raise ConfigurationError(
                 "base_url of [greendigit_cim] is not a URL", hint=f"write base_url = {DEFAULT_URL}"
+            )
+        if "@" in parts.netloc or parts.query:
+            raise ConfigurationError(
+                "base_url of [greendigit_cim] holds more than an address",
+                hint="the account belongs into email and password",
             )
         if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
             raise ConfigurationError(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar, Final
@@ -45,8 +46,8 @@ class LogstashMessenger:
         self.max_records = positive_integer(settings, "max_size", 1000)
         self.max_bytes = 4 * 1024 * 1024
         self._host = settings.options.get("host", "").strip() or "localhost"
-        self._port = positive_integer(settings, "port", DEFAULT_PORT)
-        self._timeout_s = positive_integer(settings, "timeout", 30)
+        self._port = positive_integer(settings, "port", DEFAULT_PORT, 65535)
+        self._timeout_s = positive_integer(settings, "timeout", 30, 86400)
         self._daily = choice(settings, "interval", INTERVALS) == "day"
         self._context = self._tls(settings) if self._is_true(settings, "tls") else None
 
@@ -72,13 +73,13 @@ class LogstashMessenger:
         try:
             with self._connected() as connection:
                 connection.sendall(message.body)
-                _wait_for_the_end(connection)
+                _wait_for_the_end(connection, time.monotonic() + self._timeout_s)
         except TimeoutError as error:
             raise DeliveryError(
                 f"Logstash at {self._host}:{self._port} did not take everything within {self._timeout_s} s",
                 hint="see whether its pipeline is blocked, and whether the codec is json_lines",
             ) from error
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter: a host that can be no name
             raise DeliveryError(
                 f"Logstash at {self._host}:{self._port} took no message: {one_line(str(error))}",
                 hint="see [logstash] host, port and tls, and Logstash's log",
@@ -95,8 +96,12 @@ class LogstashMessenger:
             raise
 
 
-def _wait_for_the_end(connection: socket.socket) -> None:
-    """Close the writing side, and wait until the other side has read all of it and closes, too."""
+def _wait_for_the_end(connection: socket.socket, until_s: float) -> None:
+    """Close the writing side, and wait until the other side has read all of it and closes, too.
+
+    What it says meanwhile does not count. Raises TimeoutError if it is still there at *until_s*, by the
+    monotonic clock.
+    """
     if isinstance(connection, ssl.SSLSocket):
         try:
             connection = connection.unwrap()
@@ -105,4 +110,5 @@ def _wait_for_the_end(connection: socket.socket) -> None:
     with connection:
         connection.shutdown(socket.SHUT_WR)
         while connection.recv(4096):
-            pass
+            if time.monotonic() > until_s:
+                raise TimeoutError

@@ -11,14 +11,18 @@ from usance.model.errors import ConfigurationError
 LOG = logging.getLogger(__name__)
 
 
-def positive_integer(settings: MessengerSettings, option: str, default: int) -> int:
-    """Return an option that must be a whole number of at least 1."""
+def positive_integer(
+    settings: MessengerSettings, option: str, default: int, most: int = 1_000_000_000
+) -> int:
+    """Return an option that must be a whole number from 1 to *most*."""
     text = settings.options.get(option, "").strip()
     if not text:
         return default
-    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+    fine = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+    if not fine or not 1 <= int(text) <= most:
         raise ConfigurationError(
-            f"{option} of the messenger {settings.name} is {text!r}", hint="give a whole number of at least 1"
+            f"{option} of the messenger {settings.name} is {text[:80]!r}",
+            hint=f"give a whole number from 1 to {most}",
         )
     return int(text)
 
