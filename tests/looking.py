@@ -12,6 +12,7 @@ from usance.cloud.projects import Project
 from usance.config.settings import AuthSettings, CloudSettings, ProjectSettings
 from usance.demo.site import PASSWORD
 from usance.model.observation import Batch, Look, Observation, Scope, Verb
+from usance.model.period import Period
 from usance.model.span import Timeline
 from usance.model.timeline import timeline
 from usance.sources.source import Source
@@ -69,7 +70,7 @@ class Notebook:
 
     def memory(self, source: str) -> Remembered:
         """Return what a source is told of what it said."""
-        return Remembered(self._reports, self.looks, source)
+        return Remembered(self, self._reports, source)
 
     def timelines(self) -> dict[str, Timeline]:
         """Return the timeline of each resource that anybody spoke of, by id."""
@@ -85,10 +86,11 @@ class Remembered:
     """The memory of one source."""
 
     def __init__(
-        self, reports: dict[tuple[str, str], dict[str, Observation]], looks: list[Look], source: str
+        self, notebook: Notebook, reports: dict[tuple[str, str], dict[str, Observation]], source: str
     ) -> None:
+        self._notebook = notebook
         self._reports = reports
-        self._looks = looks
+        self._looks = notebook.looks
         self._source = source
 
     async def statements(self, project_id: str, ids: Sequence[str]) -> dict[str, str]:
@@ -109,6 +111,16 @@ class Remembered:
             if (one.source, one.project_id, one.scope) == (self._source, project_id, Scope.FULL)
         )
         return max(begins, default=None)
+
+    async def lives(self, project_id: str, kind: str, touching: Period) -> list[Timeline]:
+        """Return what follows from all that was said of resources of a kind that lived in a period."""
+        found: list[Timeline] = []
+        for said in self._notebook.observations.values():
+            mine = [one for one in said if (one.resource.project_id, one.resource.kind) == (project_id, kind)]
+            life = timeline(mine, self._looks) if mine else None
+            if life is not None and touching.clip(life.begin, life.end) is not None:
+                found.append(life)
+        return found
 
 
 async def look(

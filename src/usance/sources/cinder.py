@@ -25,6 +25,7 @@ from usance.model.errors import CloudError, DoubtfulLookError, UsanceError, firs
 from usance.model.observation import Batch, Look, Observation, Scope
 from usance.model.resource import Resource
 from usance.sources.cinder_api import CinderApi
+from usance.sources.cinder_moves import Moves
 from usance.sources.cinder_observations import Seen, gone, has_entered, observations, sighting
 from usance.sources.cinder_rows import KINDS, Kind, StorageRow
 from usance.sources.missing import Missing
@@ -78,7 +79,6 @@ class CinderSource:
         self._planned: tuple[Project, ...] = ()
         self._remembering = asyncio.Lock()
         self._last_looks: dict[str, datetime | None] | None = None  # before this run, by project id
-        self._elsewhere: set[str] = set()  # what was alive before, where some project is looked at first
         self._missing = missing or Missing(f"no {kind.path} are accounted")
 
     def plan(
@@ -90,7 +90,6 @@ class CinderSource:
         """Return the groups: one of all projects where the account may list them and it pays."""
         self._planned = tuple(projects)
         self._last_looks = None
-        self._elsewhere = set()
         if len(projects) > 1 and self._cloud.all_projects_scope is not None:
             return [tuple(projects)]
         return [(one,) for one in projects]
@@ -221,48 +220,39 @@ class CinderSource:
     async def _changed(self, group: _Group, project_id: str, rows: Sequence[StorageRow]) -> Batch:
         """Return what changed among the rows of one project since they were last spoken of."""
         said = await group.memory.statements(project_id, [row.id for row in rows])
-        found: list[Observation] = []
         end = self._end(group)
+        changed: list[Seen] = []
         for row in rows:
-            seen = Seen(
-                row=row,
-                resource=Resource(project_id, self._cloud.cloud_id, self.kind, row.id),
-                source=self.name,
-                begin=group.begin,
-                end=end,
-            )
-            before = said.get(row.id)
-            if before != sighting(seen).statement:
-                last_look = (self._last_looks or {}).get(project_id)
-                if before is None and self._has_entered(row, last_look):
-                    # The giver is charged up to its own look. So the taker begins with this one: what
-                    # the row says of earlier instants would be counted twice.
-                    found.append(sighting(seen))
-                else:
-                    found += observations(seen, last_look, is_new=before is None)
+            resource = Resource(project_id, self._cloud.cloud_id, self.kind, row.id)
+            seen = Seen(row=row, resource=resource, source=self.name, begin=group.begin, end=end)
+            if said.get(row.id) != sighting(seen).statement:
+                changed.append(seen)
+        last_looks = self._last_looks or {}
+        last_look = last_looks.get(project_id)
+        moves = Moves(group.memory, last_looks, self._tolerance)
+        absent = {one.resource.id for one in changed if said.get(one.resource.id) == _gone(one).statement}
+        unknown = [one.row for one in changed if one.resource.id not in said or one.resource.id in absent]
+        elsewhere = await moves.seen_elsewhere(project_id, unknown)
+        found: list[Observation] = []
+        for seen in changed:
+            one = seen.resource.id
+            is_new = one not in said
+            if one in absent and one in elsewhere:
+                found += [*await moves.absence(seen), sighting(seen)]
+            elif is_new and (one in elsewhere or has_entered(seen.row, last_look, self._tolerance)):
+                # The giver is charged up to its own look. So the taker begins with this one: what
+                # the row says of earlier instants would be counted twice.
+                found.append(sighting(seen))
+            else:
+                found += observations(seen, last_look, is_new=is_new)
         return Batch(tuple(found))
 
-    def _has_entered(self, row: StorageRow, last_look: datetime | None) -> bool:
-        """Whether a row that was never seen in a project came from another one."""
-        if last_look is not None:
-            return has_entered(row, last_look, self._tolerance)
-        return row.id in self._elsewhere
-
     async def _remember(self, memory: Memory, group: Sequence[Project]) -> None:
-        """Read, once and before anything is looked at, when each project was looked at last.
-
-        Where some of them never were, what the others had is read, too: it may have moved there.
-        """
+        """Read, once and before anything is looked at, when each project was looked at last."""
         async with self._remembering:
-            if self._last_looks is not None:
-                return
-            planned = self._planned or tuple(group)
-            looks = {one.id: await memory.last_look(one.id) for one in planned}
-            if None in looks.values():
-                for project_id, last_look in looks.items():
-                    if last_look is not None:
-                        self._elsewhere |= await memory.alive(project_id)
-            self._last_looks = looks
+            if self._last_looks is None:
+                planned = self._planned or tuple(group)
+                self._last_looks = {one.id: await memory.last_look(one.id) for one in planned}
 
     async def _take_absent(self, group: _Group, project: Project) -> AsyncIterator[tuple[str, Batch]]:
         """Ask for what was there and is not listed: a 404 is an answer, and so is another owner."""
@@ -302,6 +292,11 @@ class CinderSource:
         except* UsanceError as group:
             raise first_of(group) from group
         return [task.result() for task in asked]
+
+
+def _gone(seen: Seen) -> Observation:
+    """Return what was said last of a resource that was found to be gone."""
+    return gone(seen.resource, seen.source, seen.begin, seen.end)
 
 
 def _query(group: Sequence[Project], *, outside: bool) -> tuple[tuple[str, str], ...]:

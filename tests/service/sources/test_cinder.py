@@ -34,6 +34,19 @@ NOON = datetime(2026, 10, 10, 12, tzinfo=UTC)
 FIRST, SECOND = SITE.projects[0], SITE.projects[1]
 
 
+def everything_at(cloud):
+    """Return settings of which the sources read what they need."""
+    return Settings(
+        cloud=cloud.settings,
+        projects=None,
+        records=RecordSettings("TEST-Site", "cloud.test.org"),
+        messengers=(MessengerSettings("noop"),),
+        spool_dir=None,
+        ledger_url="",
+        lock_dir=None,
+    )
+
+
 class Place:
     """A served cloud, and what was seen of it."""
 
@@ -50,15 +63,7 @@ class Place:
 
         async def inside():
             async with opened(self.url, user, **settings) as cloud:
-                everything = Settings(
-                    cloud=cloud.settings,
-                    projects=None,
-                    records=RecordSettings("TEST-Site", "cloud.test.org"),
-                    messengers=(MessengerSettings("noop"),),
-                    spool_dir=None,
-                    ledger_url="",
-                    lock_dir=None,
-                )
+                everything = everything_at(cloud)
                 projects = await selected(cloud)
                 batches = []
                 for source in sources(cloud, everything):
@@ -347,6 +352,75 @@ def test_a_transfer_into_a_project_that_was_never_looked_at(cloud):
     assert second(place.life(volume, SECOND).begin) == NOON + timedelta(hours=1)
 
 
+def given_back(*hours):
+    """Return a volume that goes to and fro between the first two projects."""
+    moves = "".join(f"\n2026-10-10 {hour} transfer {(number + 1) % 2}" for number, hour in enumerate(hours))
+    return stored(SITE, "data", f"2026-10-01 10:00:00 create 10 fast{moves}")
+
+
+@pytest.mark.parametrize("user", ["reader", "admin"])
+def test_a_volume_that_comes_back_occupied_nothing_here_meanwhile(cloud, user):
+    volume = given_back("12:20:00", "14:20:00", "15:20:00")
+    place = cloud(volume)
+
+    for hour in range(5):
+        place.look(NOON + timedelta(hours=hour), user)
+
+    giver, taker = place.life(volume), place.life(volume, SECOND)
+    assert spans(giver, SIZE_GIB) == [("01 10:00:00", 10), ("10 13:00:00", 0), ("10 15:00:00", 10)]
+    assert spans(taker, SIZE_GIB) == [("10 13:00:00", 10), ("10 15:00:00", 0), ("10 16:00:00", 10)]
+    assert (second(giver.end), taker.end) == (NOON + timedelta(hours=4), None)
+
+
+def test_what_only_seemed_to_be_gone_was_there_all_the_time(cloud):
+    volume = stored(SITE, "data", "2026-10-01 10:00:00 create 10")
+    place = cloud(volume)
+    everything = place.demo.site
+    place.look(NOON)
+    place.demo.load(WrittenHistory(msgspec.structs.replace(everything, volumes=())))
+    place.look(NOON + timedelta(hours=1))
+    place.demo.load(WrittenHistory(everything))
+
+    place.look(NOON + timedelta(hours=2))
+
+    assert spans(place.life(volume), SIZE_GIB) == [("01 10:00:00", 10)]
+    assert place.life(volume).end is None
+
+
+def test_a_transfer_into_a_project_whose_first_look_came_later(cloud):
+    """When it is looked at first, the giver has been found without the volume in an earlier run."""
+    volume = moved("12:20:00")
+    place = cloud(volume)
+    everything = place.demo.site
+    others = (msgspec.structs.replace(SECOND, tags=()), *everything.projects[2:])
+    place.demo.load(WrittenHistory(msgspec.structs.replace(everything, projects=(FIRST, *others))))
+    place.look(NOON)
+    place.look(NOON + timedelta(hours=1))
+    place.demo.load(WrittenHistory(everything))
+
+    place.look(NOON + timedelta(hours=2))
+
+    assert second(place.life(volume).end) == NOON + timedelta(hours=1)
+    assert second(place.life(volume, SECOND).begin) == NOON + timedelta(hours=2)
+
+
+def test_a_transfer_into_a_project_whose_looks_failed_since_before_the_creation(cloud):
+    volume = stored(SITE, "data", "2026-10-10 12:10:00 create 10\n2026-10-10 13:20:00 transfer 1")
+    place = cloud(volume)
+    everything = place.demo.site
+    others = (msgspec.structs.replace(SECOND, tags=()), *everything.projects[2:])
+    place.look(NOON)
+    place.demo.load(WrittenHistory(msgspec.structs.replace(everything, projects=(FIRST, *others))))
+    for hour in (1, 2):
+        place.look(NOON + timedelta(hours=hour))
+    place.demo.load(WrittenHistory(everything))
+
+    place.look(NOON + timedelta(hours=3))
+
+    assert second(place.life(volume).end) == NOON + timedelta(hours=2)
+    assert second(place.life(volume, SECOND).begin) == NOON + timedelta(hours=3)
+
+
 def test_old_volumes_of_a_project_that_is_looked_at_first_were_always_there(cloud):
     volume = stored(SITE, "old", "2026-01-01 00:00:00 create 10")
     place = cloud(volume)
@@ -390,7 +464,7 @@ def test_an_administrator_who_is_no_member_lists_one_project(cloud):
         async with opened(place.url, "admin") as entered:
             projects = (await selected(entered))[:1]
             entered._member_of = frozenset()
-            source = sources(entered, None)[0]
+            source = sources(entered, everything_at(entered))[0]
             return await look(source, projects, place.notebook)
 
     asyncio.run(inside())
