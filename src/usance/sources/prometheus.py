@@ -102,7 +102,7 @@ class PrometheusSource:
         # Who came after the last look at servers is not known yet: that hour has to wait.
         end = _full_hour(min(now - self._margin, seen or EPOCH))
         oldest = _full_hour(now) - self._settings.history_days * DAY
-        start = oldest if since is None else max(_full_hour(since), oldest)
+        start = oldest if since is None else _full_hour(since)
         known = await memory.looked_until(project_id, ENERGY)
         return _Wanted(Period(min(start, end), end), known)
 
@@ -114,7 +114,9 @@ class PrometheusSource:
         for project_id, one in wanted.items():
             hours = one.hours.clip(day.start, day.end)
             if hours is not None:
-                lives[project_id] = await memory.lives(project_id, SERVER, hours)
+                # Those that ended earlier on the day, too: their day is over when it is.
+                touching = Period(day.start, hours.end)
+                lives[project_id] = await memory.lives(project_id, SERVER, touching)
         ids = {one.resource.id for found in lives.values() for one in found}
         if not ids:
             return
@@ -147,24 +149,27 @@ class PrometheusSource:
         measured: Mapping[datetime, Hour],
         known: Mapping[str, Timeline],
     ) -> Iterator[Observation]:
-        """Yield what is claimed of one server on one day: each full hour that it touched."""
+        """Yield what is claimed of one server that lived on a day: each full hour since it began."""
         hours = wanted.hours.clip(day.start, day.end)
-        lived = None if hours is None else hours.clip(_full_hour(server.begin), server.end)
-        if hours is None or lived is None:
+        lived = day.clip(_full_hour(server.begin), server.end)
+        if hours is None or lived is None or lived.start >= hours.end:
             return
+        start = max(hours.start, lived.start)
         one_id = f"{server.resource.id}/{day.start:%Y-%m-%d}"
         resource = Resource(server.resource.project_id, self._cloud.cloud_id, ENERGY, one_id)
         before = known.get(one_id)
         known_until = wanted.known_until or EPOCH
-        if lived.start == max(day.start, _full_hour(server.begin)) or known_until < lived.start:
-            yield Observation(resource, Verb.CREATED, lived.start, NAME, launched=True)
-        at = lived.start
+        if start == lived.start or known_until < start:
+            yield Observation(resource, Verb.CREATED, start, NAME, launched=True)
+        at = start
         while at < hours.end:
-            hour = measured.get(at, _NOTHING) if at < lived.end else _NOTHING
-            accounted: dict[str, Value] = {POWER_UW: hour.power_uw, SAMPLED_S: hour.sampled_s}
-            if before is None or _values(before, at) != accounted:
+            hour = measured.get(at, _NOTHING)
+            is_known = at < known_until
+            old = _values(before, at) if before is not None else None
+            if old is None or _says_more(hour, old, is_known=is_known):
                 # Of two claims about one hour, the one that was made later counts.
-                seq = epoch_seconds(self._cloud.clock.now()) if at < known_until else None
+                seq = epoch_seconds(self._cloud.clock.now()) if is_known else None
+                accounted: dict[str, Value] = {POWER_UW: hour.power_uw, SAMPLED_S: hour.sampled_s}
                 yield Observation(resource, Verb.CHANGED, at, NAME, accounted=accounted, seq=seq)
             at += HOUR
         if hours.end == day.end:
@@ -181,6 +186,18 @@ def _values(known: Timeline, at: datetime) -> dict[str, Value] | None:
         if span.start <= at and (span.end is None or at < span.end):
             return span.values
     return None
+
+
+def _says_more(hour: Hour, old: Mapping[str, Value], *, is_known: bool) -> bool:
+    """Tell whether an hour is to be claimed: it says something else than what the ledger has.
+
+    Of an hour that was asked for before, fewer samples than then are no news: Prometheus deletes
+    what is old, and what was measured stays measured.
+    """
+    if {POWER_UW: hour.power_uw, SAMPLED_S: hour.sampled_s} == old:
+        return False
+    sampled_s = old.get(SAMPLED_S)
+    return not is_known or not isinstance(sampled_s, int) or hour.sampled_s >= sampled_s
 
 
 def _full_hour(instant: datetime) -> datetime:

@@ -54,6 +54,7 @@ MEASURED = [
 ]
 LAST = at("10-05 01:00")
 RUNS = [at(one) for one in ("10-01 13:20", "10-02 00:01", "10-02 00:10", "10-03 17:59", "10-04 12:00")]
+OFTEN = [LAST - timedelta(hours=1, minutes=-7) - hours * timedelta(hours=4) for hours in range(25, -1, -1)]
 
 
 def instants(start, end):
@@ -158,7 +159,9 @@ def good(done):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("runs", [[*RUNS, LAST], [LAST]], ids=["six runs", "one run"])
+@pytest.mark.parametrize(
+    "runs", [[*RUNS, LAST], [LAST], [*OFTEN, LAST]], ids=["six runs", "one run", "a run every four hours"]
+)
 def test_every_day_is_told_exactly_whatever_the_runs(tmp_path, prometheus, runs):
     with site_with(tmp_path, prometheus) as site:
         for now in runs:
@@ -235,3 +238,29 @@ def test_asking_again_from_the_beginning_says_nothing_twice(tmp_path, prometheus
         good(site.command(LAST + timedelta(hours=2), "--extract-from", "2026-10-02"))
 
         assert (tmp_path / "records.jsonl").read_text() == before
+
+
+def test_what_was_measured_outlives_the_samples(tmp_path, prometheus, forgetful):
+    """Who asks again for days whose samples are deleted meanwhile hears of gaps, and knows better."""
+    with site_with(tmp_path, prometheus) as site:
+        good(site.command(LAST))
+        conf = site.conf.read_text()
+        site.conf.write_text(conf.replace(prometheus, forgetful))
+
+        good(site.command(LAST + timedelta(hours=1), "--extract-from", "2026-10-01"))
+
+        tell_the_truth(kept(tmp_path / "records.jsonl"))
+
+
+@pytest.fixture
+def forgetful():
+    """Yield the URL of a Prometheus that has no samples of long ago."""
+    programs = find_programs()
+    if programs is None:
+        pytest.skip(HOW_TO_GET_IT)
+    server = PrometheusServer(programs)
+    try:
+        server.start()
+        yield server.url
+    finally:
+        server.stop()
