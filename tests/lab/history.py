@@ -70,6 +70,13 @@ class Life:
     flavor: str = "lab.small"
     fails: bool = False  # to be built
     begins_late: bool = False  # it is created between the two runs
+    networks: tuple[str, ...] = ("private",)
+    by_colleague: bool = False  # it is the other member's of the project
+
+    @property
+    def goes_on(self) -> bool:
+        """Say whether anything happens between the runs."""
+        return self.begins_late or bool(self.second)
 
 
 SCRIPT = {
@@ -96,6 +103,8 @@ SCRIPT = {
     "on-deleted-flavor": Life(flavor="doomed"),
     "odd-flavor": Life(flavor="lab.odd"),
     "gpu": Life(flavor="lab.gpu"),
+    "gpu-resumed": Life(flavor="lab.gpu", first=("suspend",), second=("resume",)),
+    "vgpu": Life(flavor="lab.vgpu"),
     "no-host": Life(flavor="lab.impossible", fails=True),
     "failed-build": Life(fails=True),
     "failed-and-deleted": Life(second=("delete",), fails=True),
@@ -107,18 +116,21 @@ class History:
     """A project of its own, and its servers. Each act ends when the cloud is at rest."""
 
     def __init__(self, place: Place, script: Mapping[str, Life] = SCRIPT) -> None:
-        """Make the project, its member, and what its servers are built from."""
+        """Make the project, its members, and what its servers are built from."""
         self.script = script
         suffix = secrets.token_hex(3)
         self.project = f"history-{suffix}"
         self.vo = f"{self.project}.example.org"
         self.member = f"{self.project}-user"
         self.admin = admin(place)
-        self.project_id = make_project(self.admin, self.project, {"VO": self.vo}, users=(self.member,))
+        self.colleague = f"{self.project}-colleague"
+        members = (self.member, self.colleague)
+        self.project_id = make_project(self.admin, self.project, {"VO": self.vo}, users=members)
         self.cloud = Cloud(place.url("keystone", "/v3"), self.member, self.project)
+        self.colleagues_cloud = Cloud(place.url("keystone", "/v3"), self.colleague, self.project)
         self.soft = Cloud(place.url("keystone", "/v3"), self.member, self.project)
         self.soft.endpoints["compute"] = place.url("nova-soft", "/v2.1")  # where deletions are soft
-        flavors = ("lab.small", "lab.large", "lab.odd", "lab.gpu", "lab.impossible")
+        flavors = ("lab.small", "lab.large", "lab.odd", "lab.gpu", "lab.vgpu", "lab.impossible")
         self.flavors = {name: make_flavor(self.admin, name) for name in flavors}
         self.flavors["doomed"] = make_flavor(self.admin, "lab.plain", f"doomed-{suffix}")
         self.images = {name: make_image(self.admin, name, {}) for name in ("lab-plain", "lab-market")}
@@ -133,7 +145,7 @@ class History:
 
     def second_act(self) -> None:
         """Play what happens between the two runs."""
-        play(partial(self._go_on, role, life) for role, life in self.script.items() if life.second)
+        play(partial(self._go_on, role, life) for role, life in self.script.items() if life.goes_on)
 
     def epilogue(self) -> None:
         """Remove what is left, for who comes after us."""
@@ -158,10 +170,11 @@ class History:
             "name": HOSTILE_NAMES.get(role, role),
             "flavorRef": self.flavors[life.flavor],
             "imageRef": self.images["lab-plain"],
-            "networks": [{"uuid": self.networks["private"]}],
+            "networks": [{"uuid": self.networks[name]} for name in life.networks],
             "metadata": {"usance-lab": "fail-to-build"} if life.fails else {},
         }
-        self.ids[role] = self.cloud.post("compute", "/servers", {"server": server})["server"]["id"]
+        cloud = self.colleagues_cloud if life.by_colleague else self.cloud
+        self.ids[role] = cloud.post("compute", "/servers", {"server": server})["server"]["id"]
         self._reach(role, "ERROR" if life.fails else "ACTIVE")
 
     def _do(self, role: str, name: str) -> None:

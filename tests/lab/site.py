@@ -6,15 +6,21 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
+from client import Cloud, wait_for
+from contents import READER
 from place import PASSWORD, Place
 from usance.ledger.ledger import Ledger
 from usance.model.resource import SERVER, STATE, VCPUS
 from usance.model.span import LIFE, Timeline
+
+LAB = Path(__file__).resolve().parents[2] / "lab"
+NEAR_MIDNIGHT = timedelta(minutes=5)
 
 CONFIGURATION = """\
 [DEFAULT]
@@ -52,6 +58,7 @@ class Run:
     ended: datetime
     messages: tuple[str, ...]
     others: dict[str, tuple[bytes, ...]]  # messages with records of other types, by type
+    log: str = ""  # what it wrote to standard error
 
     @cached_property
     def records(self) -> dict[str, dict[str, str]]:
@@ -72,8 +79,11 @@ class Site:
     messengers: str = "ssm"
     more: str = ""  # sections at the end of the configuration
 
-    def extract(self, *arguments: str, command: Path | None = None) -> Run:
-        """Run caso-extract (ours, or another one) as cron would, and take what it wrote out of the queue."""
+    def extract(self, *arguments: str, command: Path | None = None, status: int = 0) -> Run:
+        """Run caso-extract (ours, or another one) as cron would, and take what it wrote out of the queue.
+
+        *status* is what it has to end with: 1 if something is held back.
+        """
         self.directory.mkdir(exist_ok=True)
         configuration = self.directory / "caso.conf"
         text = CONFIGURATION.format(
@@ -101,10 +111,12 @@ class Site:
             check=False,
             env=environment | {"HOME": str(self.directory)},
         )
-        assert done.returncode == 0, f"{program} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode == status, (
+            f"{program} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
+        )
         messages = self._take_messages()
         others = {kind: self._take(f"queue-{kind}") for kind in ("storage", "ip", "accelerator")}
-        return Run(began, datetime.now(UTC), messages, others)
+        return Run(began, datetime.now(UTC), messages, others, done.stderr)
 
     def inferred(self) -> frozenset[str]:
         """Return the servers of which the ledger says that some of what it counts is inferred."""
@@ -126,6 +138,44 @@ class Site:
             bodies.append(path.read_bytes())
             path.unlink()
         return tuple(bodies)
+
+
+@contextmanager
+def policies(variant: str) -> Iterator[None]:
+    """Give the services other policies, for a while."""
+    try:
+        set_policies(variant)
+        yield
+    finally:
+        set_policies("default")
+
+
+def set_policies(variant: str) -> None:
+    """Give the services other policies."""
+    subprocess.run([sys.executable, str(LAB), "policies", variant], check=True, timeout=60)
+
+
+@contextmanager
+def system_reader(cloud: Cloud) -> Iterator[None]:
+    """Give the account with the role `reader` that role on the system, too: it reads names, for a while."""
+    user = cloud.get("identity", f"/users?name={READER}")["users"][0]["id"]
+    role = cloud.get("identity", "/roles?name=reader")["roles"][0]["id"]
+    path = f"/system/users/{user}/roles/{role}"
+    cloud.call("PUT", "identity", path)
+    try:
+        yield
+    finally:
+        cloud.call("DELETE", "identity", path)
+
+
+def stay_within_a_day() -> None:
+    """Wait for a day (UTC) that is about to begin: a story that midnight cuts in two has other figures."""
+
+    def midnight_is_far() -> bool:
+        now = datetime.now(UTC)
+        return (now + NEAR_MIDNIGHT).date() == now.date()
+
+    wait_for("midnight", midnight_is_far, limit_s=NEAR_MIDNIGHT.total_seconds() + 10)
 
 
 def counts_doubt(timeline: Timeline) -> bool:

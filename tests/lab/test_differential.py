@@ -15,10 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from client import Cloud
 from contents import READER, admin
 from lab.history import History, Life
-from lab.site import Site, read_records
+from lab.site import Site, read_records, system_reader
 from place import Place
 
 pytestmark = pytest.mark.timeout(1500)
@@ -109,21 +108,6 @@ def both(lab: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]
 
 def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=1)
-
-
-class system_reader:  # noqa: N801 - it reads as a word of the language where it is used
-    """Give the accounting account the role on the system that cASO needs, for a while."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        user = cloud.get("identity", f"/users?name={READER}")["users"][0]["id"]
-        role = cloud.get("identity", "/roles?name=reader")["roles"][0]["id"]
-        self.cloud, self.path = cloud, f"/system/users/{user}/roles/{role}"
-
-    def __enter__(self) -> None:
-        self.cloud.call("PUT", "identity", self.path)
-
-    def __exit__(self, *_: object) -> None:
-        self.cloud.call("DELETE", "identity", self.path)
 
 
 def run_of(site: Site, until: datetime, command: Path | None) -> dict[str, dict[str, str]]:
