@@ -8,7 +8,14 @@ from pathlib import Path
 
 import click
 
-from usance.cli.configuration import configuration_options, configure, examples, output_option, say_warnings
+from usance.cli.configuration import (
+    cloud_option,
+    configuration_options,
+    configure,
+    examples,
+    output_option,
+    say_warnings,
+)
 from usance.cli.extract import show_report
 from usance.config.instants import read_instant
 from usance.config.load import Need
@@ -23,10 +30,12 @@ from usance.model.period import Period, month_of
         "usance republish --month 2026-10",
         "usance republish --month 2026-10 --project demo --dry-run",
         "usance republish --month 2026-10 --as-of 2026-11-05",
+        "usance republish --month 2026-10 --cloud north",
         "usance republish --restate --project demo",
     ),
 )
 @configuration_options
+@cloud_option
 @output_option
 @click.option(
     "--month", "months", metavar="YYYY-MM", multiple=True, help="Which month. Several times for several."
@@ -58,6 +67,7 @@ def republish(
     config_file: Sequence[Path],
     config_dir: Sequence[Path],
     debug: bool,
+    clouds: Sequence[str],
     output: str,
     months: Sequence[str],
     projects: Sequence[str],
@@ -72,7 +82,8 @@ def republish(
     Only the ledger is read, the cloud is not asked; what the next extraction does is not changed by
     it. With --restate and no --month, all months are sent that the ledger knows anything of.
     """
-    configuration = configure(config_file, config_dir, debug=debug, need=Need.RECORDS)
+    # The credentials, too: they name the region, under which the ledger knows the cloud.
+    configuration = configure(config_file, config_dir, debug=debug, need=Need.ALL, only=clouds)
     say_warnings(configuration)
     if not months and not restate:
         raise click.UsageError("give a --month (for instance 2026-10), or --restate")
@@ -88,7 +99,7 @@ def republish(
         restate=restate,
         dry_run=dry_run,
     )
-    report = publish_again(configuration.settings, request)
+    report = publish_again(configuration.clouds, request)
     show_report(report, output, dry_run=dry_run)
     return report.exit_status
 
