@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import msgspec
 
 from usance.config.settings import MessengerSettings
 from usance.ledger.ledger import Ledger
+from usance.messengers.ip_due import IpMaker
+from usance.messengers.making import Asked
 from usance.messengers.noop import NoopMessenger
 from usance.messengers.outbox import StageResult, stage
+from usance.messengers.packing import pack, render
 from usance.model.observation import Batch, DeletionQuality, Look, Observation, Scope, Verb
 from usance.model.resource import (
     ADDRESS_KINDS,
@@ -24,6 +28,7 @@ from usance.model.resource import (
     Resource,
 )
 from usance.records.context import RecordContext
+from usance.records.ip_v02 import IpV02
 from usance.records.validate_ip import message_findings
 
 PROJECT, CLOUD = "project1", "region1"
@@ -150,27 +155,42 @@ class IpSite:
     def stage(
         self,
         until: datetime,
-        messenger: str = "many",
+        messenger: str | Named = "many",
         *,
         context: RecordContext = CONTEXT,
         since: datetime | None = None,
     ) -> StageResult:
         """Stage what a messenger is to be told, and deliver it."""
+        one = Named(messenger) if isinstance(messenger, str) else messenger
         result = stage(
             self.ledger,
             PROJECT,
             CLOUD,
-            Named(messenger),
+            one,
             context,
             until=until,
             since=since,
             now=datetime.now(UTC),
         )
-        for message in self.ledger.pending(messenger, limit=100_000):
-            assert message_findings(message.body) == []
-            self._told.setdefault(messenger, []).extend(json.loads(message.body)["UsageRecords"])
-            self.ledger.delivered(message, at=datetime.now(UTC))
+        self._deliver(one)
         return result
+
+    def stage_part(self, until: datetime, steps: int, messenger: str = "many") -> None:
+        """Stage the first steps of what is due, as a run does that is killed then."""
+        one, form = Named(messenger), IpV02()
+        mark = self.ledger.messenger_watermark(PROJECT, CLOUD, messenger, "ip")
+        asked = Asked(self.ledger, PROJECT, CLOUD, messenger, CONTEXT, until=until, watermark=mark)
+        for due in islice(IpMaker().due(asked), steps):
+            rendered = [render(form, record, one.max_bytes) for record in due.records]
+            messages = list(pack(form, rendered, max_records=one.max_records, max_bytes=one.max_bytes))
+            self.ledger.stage(PROJECT, CLOUD, messenger, messages, at=datetime.now(UTC))
+        self._deliver(one)
+
+    def _deliver(self, messenger: Named) -> None:
+        for message in self.ledger.pending(messenger.name, limit=100_000):
+            assert message_findings(message.body) == []
+            self._told.setdefault(messenger.name, []).extend(json.loads(message.body)["UsageRecords"])
+            self.ledger.delivered(message, at=datetime.now(UTC))
 
     def told(self, messenger: str = "many") -> list[dict]:
         """Return all records that a messenger was told, in order; all of them valid."""

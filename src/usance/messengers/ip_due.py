@@ -75,7 +75,11 @@ class IpMaker:
         return month_start(key_day(key))
 
     def due(self, asked: Asked) -> Iterator[Due]:
-        """Yield what is due, day by day; a month of days is counted at once."""
+        """Yield what is due, month by month.
+
+        What is yielded at once is staged in one transaction: the last word of a month is never cut
+        off from what it corrects.
+        """
         plan = _plan(asked)
         if plan is None:
             return
@@ -84,16 +88,26 @@ class IpMaker:
             return
         teller = _Teller(asked)
         before: Counts = {}
+        month: list[Due] = []
         for window in _windows(plan):
             counted = _counted(asked, window)
             staged = asked.staged(RESOURCE_KIND, [day_name(one.day) for one in window])
             for when, counts in zip(window, counted, strict=True):
                 if when.day >= plan.start:
-                    yield teller.day(when, counts, before, staged.get(day_name(when.day), {}))
+                    month.append(teller.day(when, counts, before, staged.get(day_name(when.day), {})))
                     if when.day == plan.end or month_start(when.day + DAY) != month_start(when.day):
-                        yield Due(tuple(teller.last_words()))
+                        month.append(Due(tuple(teller.last_words())))
+                        yield _together(month)
+                        month.clear()
                 before = counts
         _log_origins(asked, before)
+
+
+def _together(several: Sequence[Due]) -> Due:
+    return Due(
+        tuple(record for one in several for record in one.records),
+        fine=tuple(key for one in several for key in one.fine),
+    )
 
 
 def _windows(plan: _Plan) -> Iterator[list[Measurement]]:
@@ -163,7 +177,9 @@ def _plan(asked: Asked) -> _Plan | None:
         starts += [day_of(asked.since)] if asked.since is not None else []
         starts += [key_day(key) for keys in asked.waiting.values() for key in keys]
         start = max(first, min(starts))
-    return _Plan(first, start, end, until, untold=newest > end)
+    # The next run begins with the day that was looked at last: none between may be left out.
+    told = end + DAY if measurement(end, until).is_final else end
+    return _Plan(first, start, end, until, untold=newest > told)
 
 
 def _counted_until(asked: Asked, newest: datetime) -> datetime:

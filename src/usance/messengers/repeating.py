@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
@@ -51,15 +51,27 @@ def repeated(ledger: Ledger, messenger: Messenger, asked: Repetition) -> Iterato
     """Yield the records of some months anew, whatever was staged before.
 
     As of a day, those that had been delivered by then come as the bytes that they were, and the
-    others are made of what was known then.
+    others are made of what was known then; all in the order of the instants up to which they state,
+    for some receivers keep what came last.
     """
     for maker in carried(messenger, asked.record_types):
-        sent = {} if asked.as_of is None else _sent(ledger, messenger, maker, asked, asked.as_of)
-        yield from (Again(one.record, one.text, one.format) for one in sent.values())
-        for rendered in _made(ledger, messenger, maker, asked):
-            if rendered.record.key not in sent:
-                reason = "; ".join(str(one) for one in rendered.findings) or None
-                yield Again(rendered.staged, rendered.text, messenger.formats[maker.record_type], reason)
+        if asked.as_of is None:
+            yield from _anew(ledger, messenger, maker, asked, {})
+            continue
+        sent = _sent(ledger, messenger, maker, asked, asked.as_of)
+        found = [Again(one.record, one.text, one.format) for one in sent.values()]
+        found += _anew(ledger, messenger, maker, asked, sent)
+        yield from sorted(found, key=lambda one: one.staged.created_at)
+
+
+def _anew(
+    ledger: Ledger, messenger: Messenger, maker: Maker, asked: Repetition, sent: Mapping[str, Statement]
+) -> Iterator[Again]:
+    """Yield the records that are made anew, but for those that were sent."""
+    for rendered in _made(ledger, messenger, maker, asked):
+        if rendered.record.key not in sent:
+            reason = "; ".join(str(one) for one in rendered.findings) or None
+            yield Again(rendered.staged, rendered.text, messenger.formats[maker.record_type], reason)
 
 
 def stage_again(ledger: Ledger, messenger: Messenger, asked: Repetition, *, now: datetime) -> StageResult:

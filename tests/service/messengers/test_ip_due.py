@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from ip_site import CONTEXT, DEFAULT, Address, IpSite, Named, by_day, kept, truth
 from server_timelines import at
 from usance.ledger.ledger import Ledger
+from usance.messengers.ip_due import IpMaker
+from usance.messengers.making import Asked
 from usance.messengers.repeating import Repetition, repeated
 from usance.model.period import month_of
 from usance.records.ip import DAY
@@ -246,6 +248,102 @@ def test_month_that_is_stated_again_has_all_its_days_as_they_are_known_now():
         "09-29 23:59:59 v4 accounting 1",
         "09-30 23:59:59 v4 accounting 2",
     ]
+
+
+def late(mine):
+    """Tell of an address that came and went early in a month of which later days were stated."""
+    mine.tell([Address("b", at("2026-10-05 08:00"), at("2026-10-07 08:00"), ((at("2026-10-05 08:00"), ""),))])
+
+
+def days_with_one_address():
+    mine = site()
+    mine.servers(USERS, at("2026-09-01"))
+    owned = Address("c", at("2026-10-08 08:00"), None, ((at("2026-10-08 08:00"), ""),))
+    for day in range(3, 11):
+        run(mine, f"2026-10-{day:02} 12:00", [ONE, owned] if day > 7 else [ONE])
+    return mine
+
+
+def test_a_staging_that_is_cut_off_anywhere_still_has_the_last_word_of_the_month():
+    """What was staged before a kill is no news afterwards; the last word is with what it corrects."""
+    undisturbed, until = days_with_one_address(), at("2026-10-10 12:30")
+    late(undisturbed)
+    undisturbed.stage(until)
+    asked = Asked(undisturbed.ledger, "project1", "region1", "other", CONTEXT, until=until, watermark=1)
+    steps = len(list(IpMaker().due(asked)))
+
+    for cut in range(steps):
+        mine = days_with_one_address()
+        late(mine)
+        mine.stage_part(until, cut)
+        mine.stage(until)
+        assert kept(mine.told()) == kept(undisturbed.told()), f"killed after {cut} of {steps} steps"
+
+
+def test_what_was_said_is_repeated_in_an_order_that_leaves_the_same():
+    mine = days_with_one_address()
+    late(mine)
+    mine.stage(at("2026-10-10 12:30"))
+    october = Repetition(
+        "project1",
+        "region1",
+        CONTEXT,
+        at("2026-10-10 12:30"),
+        months=(month_of(at("2026-10-01")),),
+        as_of=datetime.now(UTC),
+    )
+
+    again = [json.loads(one.text) for one in repeated(mine.ledger, Named("many"), october)]
+
+    assert kept(again) == kept(mine.told())
+    assert by_day(again) == by_day(mine.told())
+
+
+def test_a_messenger_that_is_told_whole_days_gets_on():
+    """The day under way is beyond what it is told; what is known of it does not hold up the days before."""
+    mine, daily = site(), Daily("daily")
+    mine.servers(USERS, at("2026-09-01"))
+    lives = [ONE, msgspec.structs.replace(ONE, id="b", deleted=at("2026-10-05 08:00"))]
+    for day in range(3, 9):
+        for hour in ("00:10", "12:00", "23:50"):
+            now = at(f"2026-10-{day:02} {hour}")
+            mine.look(now, lives)
+            mine.stage(now, messenger=daily)
+            if day > 3:
+                before = mine.ledger.messenger_watermark("project1", "region1", "daily", "ip")
+                assert before == mine.ledger.revision("project1", "region1")
+
+    assert lines(mine.told("daily")) == [
+        "10-03 23:59:59 v4 user0 2",
+        "10-04 23:59:59 v4 user0 2",
+        "10-05 23:59:59 v4 user0 1",
+        "10-06 23:59:59 v4 user0 1",
+        "10-07 23:59:59 v4 user0 1",
+    ]
+
+
+def test_a_look_after_midnight_leaves_the_day_before_to_be_measured_for_good():
+    """A run that began before midnight and looked after it."""
+    mine = site()
+    mine.servers(USERS, at("2026-09-01"))
+    run(mine, "2026-10-03 12:00", [ONE])
+
+    assert run(mine, "2026-10-05 00:00", [ONE], until="2026-10-04 23:59:50") == [
+        "10-03 23:59:59 v4 user0 1",
+        "10-04 23:59:50 v4 user0 1",
+    ]
+    assert run(mine, "2026-10-05 12:00", [ONE]) == [
+        "10-04 23:59:59 v4 user0 1",
+        "10-05 12:00:00 v4 user0 1",
+    ]
+
+
+class Daily(Named):
+    """A messenger that is told whole days."""
+
+    def counted_until(self, until):
+        """Return the midnight before."""
+        return until.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def test_the_days_are_the_same_on_either_engine(ledger):
