@@ -20,9 +20,9 @@ import pytest
 from defusedxml import ElementTree
 
 from client import Cloud, Refused, wait_for
-from contents import READER
+from contents import DOCUMENTED, READER
 from lab.history import History, Life
-from lab.site import Run, Site
+from lab.site import Run, Site, policies
 from place import Place
 from usance.records.validate_storage import message_findings
 
@@ -157,27 +157,41 @@ def read(body: bytes) -> Iterator[Interval]:
 
 
 @pytest.fixture(scope="module")
-def story(lab: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    """Play the history, with a run after each act, and one more."""
+def stories(lab: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Story]]:
+    """Play the history, with runs of both accounts after each act, and once more."""
+    directory = tmp_path_factory.mktemp("storage")
     owner, taker = History(lab, {"holder": Life()}), History(lab, {})
     volumes = Volumes(lab, owner, taker)
-    site = Site(
-        lab,
-        tmp_path_factory.mktemp("storage") / "site",
-        READER,
-        f"{owner.project_id},{taker.project_id}",
-        extractor="nova,cinder",
-        messengers="ssm,file",
-    )
-    volumes.first_act()
-    first = site.extract()
-    volumes.second_act()
-    second = site.extract()
-    third = site.extract()
+    projects = f"{owner.project_id},{taker.project_id}"
+    sites = [
+        Site(lab, directory / account, account, projects, extractor="nova,cinder", messengers="ssm,file")
+        for account in (READER, DOCUMENTED)
+    ]
+    with policies("accounting"):
+        volumes.first_act()
+        first = [site.extract() for site in sites]
+        volumes.second_act()
+        second = [site.extract() for site in sites]
+        third = [site.extract() for site in sites]
+    runs = zip(first, second, third, strict=True)
+    yield {
+        site.account: Story(volumes, three, resources_of(site))
+        for site, three in zip(sites, runs, strict=True)
+    }
+    owner.epilogue()
+
+
+def resources_of(site: Site) -> dict[str, str]:
+    """Return which volume or snapshot each record is about, by record id."""
     lines = (site.directory / "spool" / "records.jsonl").read_text(encoding="utf-8").splitlines()
     told = [one for one in map(json.loads, lines) if one["record_type"] == "storage"]
-    yield Story(volumes, (first, second, third), {one["RecordId"]: one["resource_id"] for one in told})
-    owner.epilogue()
+    return {one["RecordId"]: one["resource_id"] for one in told}
+
+
+@pytest.fixture(params=[READER, DOCUMENTED])
+def story(stories: dict[str, Story], request: pytest.FixtureRequest) -> Story:
+    """Return what one account tells: with the role `reader`, and with a role of its own."""
+    return stories[request.param]
 
 
 def test_each_volume_begins_when_cinder_made_it_and_goes_on(story: Story) -> None:
