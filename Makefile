@@ -7,6 +7,9 @@ export BIN
 # Options for the tests of one kind, for instance PYTEST='-x -k kill'.
 PYTEST ?=
 
+# One process of pytest for each core; the tests of one file stay together, with their servers.
+SIDE_BY_SIDE := --numprocesses auto --dist loadfile
+
 .DEFAULT_GOAL := help
 .PHONY: help env demo test lint unit service lab-test coverage soak judges bench lab lab-down docs clean
 
@@ -36,17 +39,16 @@ lint: env ## style, types, floors
 
 unit: env ## tests without servers
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest $(PYTEST) tests/unit
+	$(BIN)/pytest $(SIDE_BY_SIDE) --cov=usance --cov-report= $(PYTEST) tests/unit
 
 service: env ## tests with real servers on loopback (PostgreSQL, the simulated cloud)
 	tests/install-servers
-	$(BIN)/coverage run -m pytest $(PYTEST) tests/service
+	$(BIN)/pytest $(SIDE_BY_SIDE) --cov=usance --cov-report= --cov-append $(PYTEST) tests/service
 
 lab-test: env ## tests on a real OpenStack (USANCE_LAB=0 leaves them out)
 	$(BIN)/pytest $(PYTEST) tests/lab
 
 coverage: env ## what the last unit and service tests covered
-	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 soak: env ## the long forms: 1,000 histories, thousands of examples, a minute of readers
