@@ -76,6 +76,7 @@ class Place:
         files = self.path / f"{name}.pem", self.path / f"{name}.key"
         files[0].write_bytes(certificate.public_bytes(Encoding.PEM))
         files[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        files[1].chmod(0o600)
         return files
 
     def revoke(self, *certificates: Path, next_update: timedelta = timedelta(days=7)) -> None:

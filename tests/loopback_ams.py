@@ -31,11 +31,13 @@ _AUTHN = re.compile(r"/v1/service-types/ams/hosts/[^:]+(:\d+)?:authx509")
 
 @dataclass
 class Fault:
-    """What happens to requests: a status, or `hang`, `close`, or `lose` (taken, and not told)."""
+    """What happens to requests: a status, or `hang`, `drip`, `close`, `say`, `lose` (taken, not told)."""
 
     what: int | str
     times: int = 1
     retry_after: str | None = None
+    location: str | None = None  # of a redirection
+    answer: bytes = b""  # of `say`, with status 200
     containing: bytes = b""  # only requests with this in a message
 
 
@@ -61,6 +63,10 @@ class Ams:
     def fail(self, what: int | str, times: int = 1, **more: Any) -> None:
         """Let the next requests fail."""
         self.faults.append(Fault(what, times, **more))
+
+    def say(self, answer: bytes, times: int = 1) -> None:
+        """Let the next requests be answered by anything, with status 200."""
+        self.fail("say", times, answer=answer)
 
     def names(self, topic: str = "eu-egi-cloud-accounting") -> list[str]:
         """Return the names (empaid) of what was published, in order."""
@@ -157,7 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
             fault = self.ams._fault(body)
             if fault is not None and isinstance(fault.what, int):
                 status, content = _error(fault.what, "injected")
-            elif fault is not None and fault.what in {"hang", "close"}:
+            elif fault is not None and fault.what in {"hang", "close", "drip", "say"}:
                 status, content = 0, None
             else:
                 status, content = self.ams.answer(path, body, self.headers.get("x-api-key"), self._subject())
@@ -171,14 +177,31 @@ class _Handler(BaseHTTPRequestHandler):
             with contextlib.suppress(OSError):
                 self.connection.shutdown(socket.SHUT_RDWR)
             return
+        if fault is not None and fault.what == "drip":
+            self._drip()
+            return
         answer = json.dumps(content).encode()
+        if fault is not None and fault.what == "say":
+            status, answer = 200, fault.answer
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(answer)))
         if fault is not None and fault.retry_after is not None:
             self.send_header("Retry-After", fault.retry_after)
+        if fault is not None and fault.location is not None:
+            self.send_header("Location", fault.location)
         self.end_headers()
         self.wfile.write(answer)
+
+    def _drip(self) -> None:
+        """Answer a byte at a time, so that no single wait is long."""
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            self.wfile.write(
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+            )
+            while not self.ams.stopped.wait(0.1):
+                self.wfile.write(b" ")
 
     def _subject(self) -> str | None:
         shown = self.connection.getpeercert()

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from usance.config.options import PUBLISH_OPTIONS, RECORD_TYPES, expectation
+from usance.config.messenger_options import PUBLISH_OPTIONS, RECORD_TYPES
+from usance.config.options import expectation
 from usance.config.rawfile import suggestion
 from usance.config.settings import PublishSettings, QueueSettings
 from usance.model.errors import ConfigurationError
@@ -29,15 +30,15 @@ def publish_settings(
     destinations = {
         kind: str(found)
         for kind in RECORD_TYPES
-        if (found := read.text("destination" if kind == "cloud" else f"destination_{kind}"))
+        if (found := read.line("destination" if kind == "cloud" else f"destination_{kind}"))
     }
     return PublishSettings(
         protocol=str(read.value("protocol")),
         hosts=_hosts(read),
         port=read.value("port"),
         authn_port=read.value("authn_port"),
-        project=str(read.text("ams_project") or ""),
-        token=read.text("token"),
+        project=str(read.line("ams_project") or ""),
+        token=read.line("token", only_ascii=True),
         certificate=_path(read, "certificate") or PublishSettings().certificate,
         key=_path(read, "key") or PublishSettings().key,
         capath=_path(read, "capath"),
@@ -47,9 +48,9 @@ def publish_settings(
         check_crls=read.value("check_crls"),
         cipher=str(read.value("cipher")),
         use_ssl=read.value("use_ssl"),
-        login=read.text("login"),
-        passcode=read.text("passcode"),
-        vhost=read.text("vhost"),
+        login=read.line("login"),
+        passcode=read.line("passcode"),
+        vhost=read.line("vhost"),
         destinations=destinations,
         queues=(*(_ssm_queues(ssm, destinations) if ssm is not None else ()), *_queues(read)),
         timeout_s=read.value("timeout"),
@@ -91,6 +92,16 @@ class _Reading:
         default = _OPTIONS[name].default
         return None if default is None else str(default)
 
+    def line(self, name: str, *, only_ascii: bool = False) -> str | None:
+        """Return a text that goes into a header, where a line's end would begin another one."""
+        text = self.text(name)
+        if text is not None and not (text.isprintable() and (text.isascii() or not only_ascii)):
+            what = (
+                "more than printable ASCII" if only_ascii else "a line's end, or something else unprintable"
+            )
+            raise ConfigurationError(f"{self.where} {name} holds {what}", hint="write it anew, on one line")
+        return text
+
 
 def _hosts(read: _Reading) -> tuple[str, ...]:
     hosts = tuple(word.strip() for word in (read.text("host") or "").split(",") if word.strip())
@@ -98,7 +109,8 @@ def _hosts(read: _Reading) -> tuple[str, ...]:
         name, colon, port = host.rpartition(":")
         bare = name if colon else host
         fine = port.isascii() and port.isdigit() and 0 < int(port) < 65536 if colon else True
-        if not fine or not bare.isascii() or any(letter in bare for letter in "/@?# \t"):
+        named = bare.isascii() and bare.isprintable() and not any(letter in bare for letter in "/@?# :[]")
+        if not (fine and bare and named):
             raise ConfigurationError(
                 f"{read.where} host = {host[:80]!r} should be the name of a host, or name:port",
                 hint="without https://",
@@ -125,7 +137,8 @@ def _queues(read: _Reading) -> list[QueueSettings]:
 def queue_named(word: str, path_type: str, where: str) -> QueueSettings:
     """Return the queue that a word `<path>=<destination>` names. Raises ConfigurationError."""
     path, _, destination = word.rpartition("=")
-    if not path.strip() or not destination.strip() or "\0" in path:
+    fine = "\0" not in path and Path(path.strip()).name and destination.strip().isprintable()
+    if not (fine and destination.strip()):
         raise ConfigurationError(
             f"{where}: {word[:80]!r} should be <path>=<destination>",
             hint="for instance /var/spool/apel/outgoing/storage=eu-egi-storage-accounting",
@@ -136,6 +149,10 @@ def queue_named(word: str, path_type: str, where: str) -> QueueSettings:
 def _ssm_queues(ssm: Mapping[str, str], destinations: Mapping[str, str]) -> list[QueueSettings]:
     """Return the queues that the messenger `ssm` writes, one for each type of record."""
     path = Path(ssm.get("output_path", "").strip() or "/var/spool/apel/outgoing/openstack").expanduser()
+    if not path.name:
+        raise ConfigurationError(
+            f"[ssm] output_path = {path} can't be a queue", hint="name a directory below it"
+        )
     types = RECORD_TYPES if ssm.get("queues", "split") == "split" else ("cloud",)
     return [
         QueueSettings(

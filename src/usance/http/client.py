@@ -50,7 +50,7 @@ class Tls(msgspec.Struct, frozen=True):
         try:
             context = ssl.create_default_context(cafile=self.cafile)
             if self.certfile:
-                context.load_cert_chain(self.certfile, self.keyfile)
+                context.load_cert_chain(self.certfile, self.keyfile, password="")  # else a terminal is asked
         except (OSError, ssl.SSLError) as error:
             named = ", ".join(name for name in (self.cafile, self.certfile, self.keyfile) if name)
             raise ConfigurationError(
@@ -317,6 +317,11 @@ class HttpClient:
                 hint="see whether the service is well; the time-out can be configured",
             )
             raise _PassingError(final) from error
+        except httpx2.InvalidURL as error:
+            raise UnreachableError(
+                f"{question.service} can't be reached for {question.asked}: {one_line(str(error))}",
+                hint="see the address of the endpoint",
+            ) from error
         except httpx2.HTTPError as error:
             # Every transport error: refused, reset, closed half way, TLS, name resolution.
             final = UnreachableError(

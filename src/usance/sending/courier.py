@@ -55,6 +55,7 @@ class Courier:
         self._sealer = sealer
         self._transport = transport
         self._max_bytes = max_bytes - _FRAME_BYTES
+        self._in_a_row: dict[str, int] = {}  # refusals since the last message that was taken, by destination
 
     def prepare(self, letter: Letter) -> Prepared:
         """Return a letter sealed, in as many parts as the size of a request demands."""
@@ -90,20 +91,21 @@ class Courier:
         DeliveryError if it can't go on; what was not yielded by then has to be sent again.
         """
         groups = self._groups(letters)
-        in_a_row = 0
         upcoming = _next(groups)
         try:
             while (group := await upcoming) is not None:
+                in_a_row = self._in_a_row.get(destination, 0)
+                if in_a_row >= MOST_REFUSALS:
+                    raise DeliveryError(
+                        f"{in_a_row} messages one after the other were refused, so no more are tried",
+                        hint="they are put aside; if the fault is not theirs, send them again",
+                    )
                 upcoming = _next(groups)
                 async for settled in self._send(group, destination):
                     refused = any(one.by_service for one in settled.refused)
                     in_a_row = 0 if settled.parcels else in_a_row + refused
+                    self._in_a_row[destination] = in_a_row
                     yield settled
-                if in_a_row >= MOST_REFUSALS:
-                    raise DeliveryError(
-                        f"{in_a_row} messages one after the other were refused, so no more are tried",
-                        hint="they are dead letters; if the fault is not theirs, move them back",
-                    )
         finally:
             # It may be reading a letter; what goes wrong in it then concerns nobody any more.
             await asyncio.gather(upcoming, return_exceptions=True)

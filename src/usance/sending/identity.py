@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -114,6 +115,13 @@ def ends_soon(what: str, end: datetime, now: datetime, days: int) -> list[str]:
     if left < timedelta(days=2):
         return [f"{what} ends on {end:%Y-%m-%d %H:%M} UTC, in {left // timedelta(hours=1)} hours"]
     return [f"{what} ends on {end:%Y-%m-%d} UTC, in {left.days} days"]
+
+
+def readable_by_others(key: Path) -> list[str]:
+    """Return a warning if anybody on this machine may read a key."""
+    if key.stat().st_mode & stat.S_IROTH:
+        return [f"the key {key} may be read by others on this machine: chmod o= {key}"]
+    return []
 
 
 def _public(key: PublicKeyTypes) -> bytes:

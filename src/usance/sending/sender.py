@@ -19,6 +19,7 @@ from usance.sending.identity import (
     ends_soon,
     load_certificate,
     load_identity,
+    readable_by_others,
 )
 from usance.sending.smime import Sealer
 from usance.sending.stomp import StompTransport
@@ -36,6 +37,7 @@ class Sender:
         self.warnings: list[str] = []
         self.identity = load_identity(settings.certificate, settings.key)
         check_dates(self.identity.certificate, settings.certificate, now)
+        self.warnings += readable_by_others(settings.key)
         self._warn(f"the host certificate {settings.certificate}", self.identity.certificate, now)
         self.receiver: str | None = None  # for whom is encrypted
         self.courier = Courier(self._sealer(now), self._transport(), settings.max_bytes)

@@ -237,7 +237,7 @@ def _tls_context(settings: PublishSettings) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=cafile)
         if settings.capath is not None and settings.capath.is_dir():
             context.load_verify_locations(capath=str(settings.capath))
-        context.load_cert_chain(str(settings.certificate), str(settings.key))
+        context.load_cert_chain(str(settings.certificate), str(settings.key), password="")  # else it asks
     except (OSError, ssl.SSLError) as error:
         raise ConfigurationError(
             f"the certificates for the broker can't be read: {error}",

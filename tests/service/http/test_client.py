@@ -295,3 +295,15 @@ def test_search_is_posted_as_json_and_asked_again():
     assert len(requests) == 2
     assert all(one.startswith(b"POST /v2.1/servers ") for one in requests)
     assert all(b"content-type: application/json\r\n" in one.lower() for one in requests)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://host.example.org::1/v3", "http://host.example.org:99999999/", "http://"]
+)
+def test_an_address_that_is_none_is_an_error_of_its_service(url):
+    async def ask() -> None:
+        async with HttpClient(policy=RetryPolicy(retries=0)) as client:
+            await client.get(url, DOCUMENT, service="Nova")
+
+    with pytest.raises(UnreachableError, match="Nova can't be reached"):
+        asyncio.run(ask())
