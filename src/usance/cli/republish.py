@@ -19,7 +19,7 @@ from usance.cli.configuration import (
 from usance.cli.extract import show_report
 from usance.config.instants import read_instant
 from usance.config.load import Need
-from usance.config.options import RECORD_TYPES
+from usance.config.messenger_options import RECORD_TYPES
 from usance.model.errors import ConfigurationError
 from usance.model.period import Period, month_of
 

@@ -8,38 +8,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 from oslo_config import cfg
 
 from usance.config.clouds import chosen_clouds, cloud_names, cloud_reader, told_apart
 from usance.config.credentials import NOTHING, Credentials, find_credentials
 from usance.config.energy import read_prometheus
-from usance.config.energy_options import CIM_OPTIONS
 from usance.config.findings import Finding, Level, find_oddities
-from usance.config.foreign import foreign_options, load_foreign
 from usance.config.instants import read_beginning, read_instant
+from usance.config.messengers import read_messengers, read_publish
 from usance.config.options import (
     AUTH,
     DEFAULT,
-    FILE_OPTIONS,
-    LOGSTASH_OPTIONS,
-    MESSENGER_OPTIONS,
-    PUBLISH_OPTIONS,
-    RECORD_TYPES,
-    SSM_OPTIONS,
     USANCE,
     VM_STATES,
 )
 from usance.config.plugins import (
-    MESSENGERS,
     SOURCES,
     SUCCESSORS,
-    caso_messenger,
     check_plugin,
-    old_classes,
     translate,
 )
-from usance.config.publishing import publish_settings
 from usance.config.rawfile import RawFiles, suggestion
 from usance.config.reader import OptionReader
 from usance.config.settings import (
@@ -50,7 +38,6 @@ from usance.config.settings import (
     MessengerSettings,
     NeutronSettings,
     ProjectSettings,
-    PublishSettings,
     RecordSettings,
     Settings,
 )
@@ -62,15 +49,6 @@ LOG = logging.getLogger(__name__)
 _ETC: Final = Path("/etc")
 _ENGINES: Final = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg",
                    "postgresql+psycopg": "postgresql+psycopg"}  # fmt: skip
-_SECTION_OF: Final = {"ssm": "ssm", "ssmv2": "ssm", "ssmv4": "ssm", "ams": "publish", "stomp": "publish",
-                      "greendigit_cim": "greendigit_cim", "logstash": "logstash"}  # fmt: skip
-_OPTIONS_OF: Final[dict[str, list[cfg.Opt]]] = {
-    "ssm": SSM_OPTIONS,
-    "messenger_file": FILE_OPTIONS,
-    "logstash": LOGSTASH_OPTIONS,
-    "publish": PUBLISH_OPTIONS,
-    "greendigit_cim": CIM_OPTIONS,
-}
 
 
 class Need(enum.Flag):
@@ -185,7 +163,7 @@ def _configuration(
 
     messengers: tuple[MessengerSettings, ...] = ()
     if Need.RECORDS in need or (Need.MESSENGERS in need and base.is_written("messengers")):
-        messengers = _messengers(base, warn)
+        messengers = read_messengers(base, warn)
     names = cloud_names(base)
     readers = {name: cloud_reader(base, name) for name in names}
 
@@ -231,7 +209,7 @@ def _settings(
         extractors=_extractors(reader, warn) if Need.RECORDS in need else ("nova",),
         extractors_by_default=Need.RECORDS in need and not reader.is_written("extractor"),
         flavor_keys=_flavor_keys(reader),
-        publish=_publish(reader),
+        publish=read_publish(reader),
         neutron=_neutron(reader),
         prometheus=read_prometheus(reader),
         caso_spool_dir=(
@@ -306,74 +284,6 @@ def _records(reader: OptionReader, need: Need) -> RecordSettings:
                 hint=suggestion(state, VM_STATES) or "known are " + ", ".join(VM_STATES),
             )
     return RecordSettings(site_name, reader.text("service_name") or site_name, frozenset(states))
-
-
-def _messengers(reader: OptionReader, warn: Any) -> tuple[MessengerSettings, ...]:
-    words = reader.words("messengers")
-    names = dict.fromkeys(translate(word) for word in words)
-    place = reader.place("messengers")
-    said = old_classes(words)
-    if said is not None:
-        warn(f"{place}: {said}")
-    for name in names:
-        check_plugin(MESSENGERS, name, place)
-    foreign = {name: point for name in names if (point := caso_messenger(name))}
-    for point in foreign.values():
-        load_foreign(point)
-    if foreign:
-        reader.foreign = foreign_options()
-    if not names:
-        raise ConfigurationError(
-            f"{place} is empty, so that nothing would deliver the records",
-            hint="write messengers = ssm, or noop if nothing should",
-        )
-    if not reader.is_written("messengers"):
-        warn("messengers is not set: records are kept in the ledger, and nothing delivers them (noop)")
-    files = reader.raw.paths
-    found = (_messenger(reader, name, warn) for name in names)
-    return tuple(msgspec.structs.replace(one, files=files) if one.name in foreign else one for one in found)
-
-
-def _messenger(reader: OptionReader, name: str, warn: Any) -> MessengerSettings:
-    own = f"messenger_{name}"
-    reader.register_late(own, MESSENGER_OPTIONS)
-    options: dict[str, str] = {}
-    for section in dict.fromkeys((_SECTION_OF.get(name, own), own)):
-        defined = _OPTIONS_OF.get(section, [])
-        # What stands in the messenger's own section is its own affair.
-        own_keys = [key for key in reader.raw.names(section) if section == own and key != "record_types"]
-        reader.register_late(section, defined)
-        reader.register_late(section, [cfg.StrOpt(key, secret=True) for key in own_keys])
-        for key in dict.fromkeys(
-            (*(option.dest for option in defined), *(key.replace("-", "_") for key in own_keys))
-        ):
-            value = reader.value(key, section)
-            if value is not None:
-                options[key] = str(value)
-    return MessengerSettings(name, options, _record_types(reader, own, warn))
-
-
-def _publish(reader: OptionReader) -> PublishSettings:
-    values = {name: reader.value(name, "publish") for name in reader.options("publish")}
-    ssm = _messenger(reader, "ssm", lambda _message: None).options
-    return publish_settings(
-        {name: str(value) for name, value in values.items() if value is not None}, "[publish]", ssm
-    )
-
-
-def _record_types(reader: OptionReader, group: str, warn: Any) -> frozenset[str]:
-    words = reader.words("record_types", group)
-    place = reader.place("record_types", group)
-    known = frozenset(words) & frozenset(RECORD_TYPES)
-    unknown = [word for word in words if word not in known]
-    if unknown and not known:
-        raise ConfigurationError(
-            f"{place} names no type of record", hint="there are " + ", ".join(RECORD_TYPES)
-        )
-    for word in unknown:
-        hint = suggestion(word, RECORD_TYPES)
-        warn(f"{place}: there is no type {word[:80]!r}" + (f"; {hint}" if hint else ""))
-    return known
 
 
 def _extractors(reader: OptionReader, warn: Any) -> tuple[str, ...]:

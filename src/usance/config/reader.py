@@ -11,11 +11,11 @@ import msgspec
 from oslo_config import cfg
 from oslo_log import log
 
+from usance.config.messenger_options import MESSENGER_OPTIONS
 from usance.config.options import (
     AUTH,
     AUTH_TYPE_OPTIONS,
     DEFAULT,
-    MESSENGER_OPTIONS,
     OLD_ACCOUNT,
     OLD_ACCOUNT_OPTIONS,
     OWN_GROUPS,
