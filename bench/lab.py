@@ -92,8 +92,8 @@ class _Bench:
         self._work = directory() / "work"
         self._states = {name: self._work / f"lab-{name}" for name in ("Usance", "cASO")}
         self._requests = self._work / "lab-requests.jsonl"
-        for name, work in self._states.items():
-            path = prepare(work, account, extractors="nova" if name == "cASO" else None)
+        for work in self._states.values():
+            path = prepare(work, account, extractors="nova")
             # The account may list no projects, so that the tag would be refused.
             named = f"[DEFAULT]\nprojects = {projects}\ncaso_tag ="
             path.write_text(path.read_text().replace("[DEFAULT]", named, 1))

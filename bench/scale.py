@@ -82,7 +82,7 @@ class _Bench:
 
     def first(self) -> Took:
         """Run from nothing; the state that it leaves is what a full look starts from."""
-        prepare(self._state, self._cloud.account, extra=FULL_LOOK)
+        prepare(self._state, self._cloud.account, extractors="nova", extra=FULL_LOOK)
         self._cloud.set_clock(BEFORE)
         self._cloud.forget_requests()
         took = ours.run(self._state, log=self._work / "scale-first.log")

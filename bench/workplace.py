@@ -20,8 +20,8 @@ class Account(msgspec.Struct, frozen=True):
 def prepare(work: Path, account: Account, *, extractors: str | None = None, extra: str = "") -> Path:
     """Empty a working directory and write a caso.conf into it; both programs read the same file.
 
-    *extractors* is what cASO is told to extract (Usance is told nothing: what exists is its default);
-    *extra* is appended to the file. Returns the file.
+    *extractors* is what to extract; None: what each takes by itself, which is the same (Usance: as far as
+    the cloud has it). *extra* is appended to the file. Returns the file.
     """
     shutil.rmtree(work, ignore_errors=True)
     (work / "spool").mkdir(parents=True)
