@@ -1,11 +1,13 @@
-"""Judge our queue and our sender by SSM's own code.
+"""Judge our queues and our sender by SSM's own code.
 
-    python tests/judges/ssm_judge.py QUEUE
+    python tests/judges/ssm_judge.py QUEUE...
+
+There is a queue for each type of record, and each is judged.
 
 SSM_CHECKOUT names a checkout of github.com/apel/ssm, SSM_PYTHON a Python with the libraries that it
 needs (`make judges` makes one).
 
-First SSM's `ssmsend` sends the messages of a queue that we wrote to an AMS on loopback. Then `usance
+First SSM's `ssmsend` sends the messages of each queue that we wrote to an AMS on loopback. Then `usance
 publish` sends them there, signed, and again encrypted, and SSM's receiver takes them: it has to
 accept each one, from our host certificate, and to find in it what was in the queue.
 """
@@ -44,34 +46,39 @@ class Refused(Exception):  # noqa: N818 - a verdict
 
 
 def main() -> int:
-    """Let SSM judge the queue that the command line names."""
+    """Let SSM judge the queues that the command line names."""
     checkout, python = os.environ.get("SSM_CHECKOUT"), os.environ.get("SSM_PYTHON")
-    if len(sys.argv) != 2 or not checkout or not python or not Path(checkout, "ssm", "ssm2.py").is_file():
+    queues = [Path(one) for one in sys.argv[1:]]
+    if not queues or not checkout or not python or not Path(checkout, "ssm", "ssm2.py").is_file():
         sys.stderr.write(f"{__doc__}\n")
         return 2
     with tempfile.TemporaryDirectory(prefix="usance-ssm-") as directory:
-        judge = SsmJudge(Path(checkout).resolve(), python, Path(directory), Path(sys.argv[1]))
-        try:
-            judge.send()
-            judge.receive(encrypted=False)
-            judge.receive(encrypted=True)
-        except Refused as error:
-            _say(f"refused: {error}")
-            return 1
+        place = Place(Path(directory) / "grid-security")
+        for name in ("host.example.org", "ams.example.org", "receiver.example.org"):
+            place.issue(name)
+        for number, queue in enumerate(queues):
+            own = Path(directory) / str(number)
+            own.mkdir()
+            try:
+                judge = SsmJudge(Path(checkout).resolve(), python, own, queue, place)
+                judge.send()
+                judge.receive(encrypted=False)
+                judge.receive(encrypted=True)
+            except Refused as error:
+                _say(f"refused: {queue.name}: {error}")
+                return 1
     return 0
 
 
 class SsmJudge:
     """SSM's sender and receiver, and what they need."""
 
-    def __init__(self, checkout: Path, python: str, directory: Path, queue: Path) -> None:
+    def __init__(self, checkout: Path, python: str, directory: Path, queue: Path, place: Place) -> None:
         self.checkout = checkout
         self.python = python
         self.directory = directory
         self.queue = queue
-        self.place = Place(directory / "grid-security")
-        for name in ("host.example.org", "ams.example.org", "receiver.example.org"):
-            self.place.issue(name)
+        self.place = place
         self.bodies = [body.strip().decode() for body in _messages(queue)]
         if not self.bodies:
             raise Refused(f"there are no messages in {queue}")
@@ -90,7 +97,7 @@ class SsmJudge:
             if got != self.bodies:
                 raise Refused("what ssmsend sent is not what was in the queue")
             how = "with a token for the host certificate" if ams.subjects else "with a configured token"
-            _say(f"accepted: ssmsend of SSM sent {len(got)} messages of our queue to AMS, {how}")
+            _say(f"accepted: ssmsend of SSM sent {len(got)} messages of {self.queue.name} to AMS, {how}")
 
     def receive(self, *, encrypted: bool) -> None:
         """SSM's receiver takes what `usance publish` sends."""
@@ -126,8 +133,8 @@ class SsmJudge:
             found = json.loads(self._run(str(HERE / "ssm_receive.py"), str(self.directory / "job.json")))
         self._compare(found, ams.names(TOPIC))
         _say(
-            f"accepted: SSM's receiver took {len(found['accepted'])} messages of usance publish,"
-            f" signed{' and encrypted' if encrypted else ''}"
+            f"accepted: SSM's receiver took {len(found['accepted'])} messages of {self.queue.name}"
+            f" from usance publish, signed{' and encrypted' if encrypted else ''}"
         )
 
     def _compare(self, found: dict[str, list[dict[str, Any]]], names: list[str]) -> None:
