@@ -88,11 +88,12 @@ async def neutron(place: Place, sight: Sight) -> list[Check]:
 
 async def _neutron(place: Place, addresses: Addresses, sight: Sight, *, matters: bool) -> list[Check]:
     rows = await _first(place, "/floatingips", "floatingips")
-    checks = [_listed("Neutron: floating IPs", place, bool(rows), FLOATING_IPS, matters=matters)]
     if not matters:
-        return checks
+        return [_listed("Neutron: floating IPs", place, bool(rows), FLOATING_IPS)]
     ports = await _first(place, "/ports", "ports")
-    if sight.live and not ports:
+    hidden = bool(sight.live) and not ports
+    checks = [_listed("Neutron: floating IPs", place, bool(rows), FLOATING_IPS, hidden=hidden)]
+    if hidden:
         checks.append(
             Check(
                 "Neutron: ports",
@@ -105,7 +106,8 @@ async def _neutron(place: Place, addresses: Addresses, sight: Sight, *, matters:
     else:
         checks.append(_listed("Neutron: ports", place, bool(ports), PORTS))
     trunks = await _first(place, "/trunks", "trunks")
-    checks.append(_listed("Neutron: trunks", place, bool(trunks), TRUNKS, matters=False))
+    if trunks is not None:
+        checks.append(_listed("Neutron: trunks", place, bool(trunks), TRUNKS))
     if place.settings.neutron.router_gateways:
         routers = await _first(place, "/routers", "routers")
         checks.append(_listed("Neutron: routers", place, bool(routers), ROUTERS))
@@ -125,19 +127,20 @@ async def _neutron(place: Place, addresses: Addresses, sight: Sight, *, matters:
     return checks
 
 
-async def _first(place: Place, path: str, key: str) -> list[Any]:
-    """Return the first row of a listing; none where Neutron has no such extension."""
+async def _first(place: Place, path: str, key: str) -> list[Any] | None:
+    """Return the first row of a listing; None where Neutron has no such extension."""
     params = (("project_id", place.project.id), ("limit", "1"))
     try:
         found = (await place.cloud.network.get(place.scope, path, _ANY, params=params)).get(key)
     except StatusError as error:
         if error.status != 404:
             raise
-        return []
+        return None
     return found if isinstance(found, list) else []
 
 
-def _listed(name: str, place: Place, shown: bool, rule: Rule, *, matters: bool = True) -> Check:
+def _listed(name: str, place: Place, shown: bool, rule: Rule, *, hidden: bool = False) -> Check:
+    """Judge a listing; *hidden* if something else proves that the account is not shown what there is."""
     what = name.partition(": ")[2]
     if shown:
         return Check(name, place.label, Verdict.OK, f"{what} are listed")
@@ -146,9 +149,10 @@ def _listed(name: str, place: Place, shown: bool, rule: Rule, *, matters: bool =
     return Check(
         name,
         place.label,
-        Verdict.MISSING if matters else Verdict.WARNING,
-        f"Neutron shows no {what}, and to an account without the role reader it never does",
-        remedy((rule,), place.releases, place.role),
+        Verdict.MISSING if hidden else Verdict.WARNING,
+        f"Neutron shows no {what}, and to an account without the role reader it does so only if told to:"
+        " none can't be told from hidden",
+        f"if the project has some, {remedy((rule,), place.releases, place.role)}",
     )
 
 
