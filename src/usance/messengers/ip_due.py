@@ -134,7 +134,15 @@ class _Teller:
         """Return what is to be said of a day."""
         asked = self._asked
         known = {key_whose(key, asked.project_id): one for key, one in staged.items()}
-        records = ip_records(asked.project_id, when, counts, before, asked.context, stated=known)
+        records = ip_records(
+            asked.project_id,
+            when,
+            counts,
+            before,
+            asked.context,
+            stated=known,
+            cloud_id=asked.cloud_id,
+        )
         news = []
         for whose, record in records.items():
             last = known.get(whose)

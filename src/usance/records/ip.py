@@ -89,6 +89,7 @@ class IpRecord(msgspec.Struct, frozen=True, dict=True):  # the dict keeps what i
     by_event: int = 0
     by_default: int = 0
     inferred: int = 0
+    cloud_id: str = ""
 
     @property
     def resource_kind(self) -> str:
@@ -104,6 +105,11 @@ class IpRecord(msgspec.Struct, frozen=True, dict=True):  # the dict keeps what i
     def key(self) -> str:
         """What the record is about: a later record with the same key replaces it."""
         return record_key(self.project_id, Whose(self.ip_version, self.user_id), self.day)
+
+    @property
+    def record_id(self) -> str:
+        """The identity for a reader of several clouds: regions of one Keystone share their projects."""
+        return self.key.replace("/", f"/{self.cloud_id}/", 1)
 
     @cached_property
     def digest(self) -> str:
@@ -236,6 +242,7 @@ def ip_records(
     context: RecordContext,
     *,
     stated: Collection[Whose] = (),
+    cloud_id: str = "",
 ) -> dict[Whose, IpRecord]:
     """Return the records of one day.
 
@@ -264,6 +271,7 @@ def ip_records(
             by_event=tally.by_event,
             by_default=tally.by_default,
             inferred=tally.inferred,
+            cloud_id=cloud_id,
         )
     return found
 

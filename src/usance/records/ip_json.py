@@ -30,7 +30,7 @@ class IpJson:
         """Return the record's line, with its end."""
         line = {
             **{key: value for key, value in ip_fields(record).items() if value is not None},
-            "record_id": record.key,
+            "record_id": record.record_id,
             "record_digest": record.digest,
             "record_type": RECORD_TYPE,
             "by_server": record.by_server,

@@ -198,11 +198,18 @@ def test_service_may_be_null_and_nothing_else():
 
 
 def test_line_says_which_record_it_is_and_what_told_whose_the_addresses_are():
-    line = json.loads(IpJson().render(one_record()))
+    line = json.loads(IpJson().render(one_record(cloud_id="region1")))
 
-    assert line["record_id"] == "ip/project1/4/user1/2026-10-02"
+    assert line["record_id"] == "ip/region1/project1/4/user1/2026-10-02"
     assert (line["by_server"], line["by_event"], line["by_default"], line["inferred"]) == (2, 0, 1, 0)
     assert line["GlobalUserName"] == "Jürgen\n@example.org"
+
+
+def test_the_same_project_in_two_regions_has_records_of_its_own_in_each():
+    """A reader keeps one line under each identity."""
+    lines = [json.loads(IpJson().render(one_record(cloud_id=one))) for one in ("region1", "region2")]
+
+    assert lines[0]["record_id"] != lines[1]["record_id"]
 
 
 @pytest.mark.parametrize(
