@@ -80,7 +80,14 @@ def _chosen(word: str, path_type: str | None, settings: PublishSettings) -> Queu
         raise ConfigurationError(
             f"no destination is configured for the queue {word}", hint=f"write --queue {word}=<destination>"
         )
-    return queue_named(word, path_type or "dirq", "--queue")
+    found = queue_named(word, path_type or "dirq", "--queue")
+    try:
+        found.path.stat()
+    except OSError as error:
+        raise ConfigurationError(
+            f"there is no queue {found.path}: {error.strerror}", hint="see the spelling"
+        ) from error
+    return found
 
 
 def _tables(report: OutgoingReport, *, dry_run: bool) -> list[Columns]:

@@ -81,6 +81,12 @@ def _send(file: SenderFile) -> int:
         from usance.sending.publishing import publish  # noqa: PLC0415 - mistakes in the file are told without it
 
         LOG.info("Protocol %s, destination %s", settings.protocol, settings.queues[0].destination)
+        try:
+            settings.queues[0].path.stat()
+        except FileNotFoundError:
+            LOG.warning("there is no queue %s (yet): see [messaging] path", settings.queues[0].path)
+        except OSError as error:
+            LOG.warning("the queue can't be seen: %s", error)
         report = publish(settings)
     except LockHeldError as error:
         LOG.error("%s", error)  # noqa: TRY400 - a sentence for the operator, no traceback
@@ -102,7 +108,7 @@ def _set_up_logging(file: SenderFile) -> None:
     handlers: list[logging.Handler] = []
     try:
         if file.logfile is not None:
-            handlers.append(logging.FileHandler(file.logfile))
+            handlers.append(logging.FileHandler(file.logfile, encoding="utf-8", errors="backslashreplace"))
     except OSError as error:
         raise ConfigurationError(
             f"the log file {file.logfile} can't be written: {error.strerror}",

@@ -16,8 +16,9 @@ from usance.sending.courier import Settled
 from usance.sending.dead import DeadLetters
 from usance.sending.errors import ServiceDownError
 from usance.sending.parts import Letter
-from usance.sending.queues import Queue, UnreadableError, held, open_queue
+from usance.sending.queues import Queue, UnreadableError, held, open_queue, read_message
 from usance.sending.sender import Sender
+from usance.sending.transport import wire_name
 
 LOG = logging.getLogger(__name__)
 
@@ -178,12 +179,12 @@ class _Emptying:
                 continue
             except OSError as error:
                 self._let_go(name)
-                self._troubles.append(f"{name} can't be taken: {error.strerror}")
+                self._troubles.append(f"{wire_name(name)} can't be taken: {error.strerror}")
                 continue
             if body is None:
                 self._taken.discard(name)
                 self._others += 1
-                LOG.warning("Message %s is locked by another sender, or still being written", name)
+                LOG.warning("Message %s is locked by another sender, or still being written", wire_name(name))
                 continue
             yield Letter(name, body)
 
@@ -193,7 +194,7 @@ class _Emptying:
         self._parts += settled.parcels
         try:
             for refusal in settled.refused:
-                LOG.error("Message %s is put aside: %s", refusal.letter.name, refusal.reason)
+                LOG.error("Message %s is put aside: %s", wire_name(refusal.letter.name), refusal.reason)
                 self._dead.put(refusal.letter.name, refusal.letter.body, refusal.reason)
                 self._buried += 1
         except OSError as error:
@@ -204,7 +205,7 @@ class _Emptying:
         self._gone.add(name)
 
     def _bury_unread(self, name: str, reason: str) -> None:
-        LOG.error("Message %s is put aside: %s", name, reason)
+        LOG.error("Message %s is put aside: %s", wire_name(name), reason)
         try:
             self._dead.move(name, self._settings.path / name, reason)
         except OSError as error:
@@ -217,7 +218,7 @@ class _Emptying:
         """Leave a message in the queue that can't be put aside: it must not hold back the others."""
         self._let_go(name)
         self._troubles.append(
-            f"{name} can't go, nor be put aside: {error.filename or self._dead.path}: {error.strerror}"
+            f"{wire_name(name)} can't go, nor be put aside: {self._dead.path}: {error.strerror}"
         )
 
     def _let_go(self, name: str) -> None:
@@ -228,15 +229,19 @@ class _Emptying:
         """Seal what waits, and count what would go; lock, send and change nothing."""
         for name in self._queue.names():
             try:
-                body = (self._settings.path / name).read_bytes()
+                body = read_message(self._settings.path / name)
+            except UnreadableError as error:
+                self._troubles.append(f"{wire_name(name)}: {error}")
+                self._buried += 1
+                continue
             except OSError as error:
-                self._troubles.append(f"{name} can't be read: {error.strerror}")
+                self._troubles.append(f"{wire_name(name)} can't be read: {error.strerror}")
                 continue
             prepared = self._sender.courier.prepare(Letter(name, body))
             self._sent += bool(prepared.parts)
             self._parts += len(prepared.parts)
             self._buried += len(prepared.refused)
-            self._troubles += [f"{one.letter.name}: {one.reason}" for one in prepared.refused]
+            self._troubles += [f"{wire_name(one.letter.name)}: {one.reason}" for one in prepared.refused]
         if self._settings.destination is None and (self._sent or self._buried):
             self._troubles.append("no destination is set for it (see [publish] destination_...)")
         return self._report(0, self._told())

@@ -98,6 +98,11 @@ def held(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def read_message(path: Path) -> bytes:
+    """Return what is in a file, locked or not. Raises UnreadableError for what is no message, and OSError."""
+    return _content(path)[0]
+
+
 class DirqQueue:
     """A queue in the simple layout of dirq (`dirq.QueueSimple`, Perl's `Directory::Queue::Simple`)."""
 

@@ -151,6 +151,40 @@ def test_a_queue_without_destination_is_a_mistake(tmp_path, conf):
     assert "no destination is configured" in done.stderr
 
 
+def test_a_queue_that_is_named_and_not_there_is_a_mistake(tmp_path, conf):
+    done = run("usance", "publish", "--config-file", conf, "--queue", f"{tmp_path}/outgoin=topic")
+
+    assert done.returncode == 2
+    assert (
+        done.stderr
+        == f"usance: there is no queue {tmp_path}/outgoin: No such file or directory (see the spelling)\n"
+    )
+
+
+def test_ssmsend_says_that_there_is_no_queue_yet(sender_cfg, queue, tmp_path):
+    """That is no failure, the first message makes it; but it may be a slip in the path, too."""
+    sender_cfg.write_text(sender_cfg.read_text().replace(f"path: {queue}", f"path: {queue}-of-nobody"))
+
+    assert run("ssmsend", "-c", sender_cfg).returncode == 0
+    assert f"there is no queue {queue}-of-nobody (yet)" in (tmp_path / "ssmsend.log").read_text()
+
+
+def test_ssmsend_logs_names_that_are_no_text(sender_cfg, queue, tmp_path):
+    messages = tmp_path / "messages"
+    messages.mkdir()
+    name = os.fsencode(messages) + b"/\xff\nall was sent"
+    with open(name, "wb") as file:  # noqa: PTH123 - a name in bytes
+        file.write(cloud_message(record(1, name="Ger\xe4t")))
+    text = sender_cfg.read_text().replace(f"path: {queue}", f"path: {messages}\npath_type: directory")
+    sender_cfg.write_text(text)
+
+    done = run("ssmsend", "-c", sender_cfg)
+
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "\nall was sent" not in (tmp_path / "ssmsend.log").read_text()
+
+
 def test_a_dry_run_sends_nothing(ams, queue, conf):
     filled(queue, cloud_message(record(1)))
 

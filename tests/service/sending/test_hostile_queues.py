@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -15,8 +16,11 @@ import pytest
 from dirq.QueueSimple import QueueSimple
 
 from apel_messages import cloud_message, filled, record
-from usance.config.settings import QueueSettings
-from usance.model.errors import ConfigurationError
+from usance.cli.present import as_json
+from usance.config.settings import MessengerSettings, QueueSettings
+from usance.ledger.values import Message, MessageState
+from usance.messengers.ssm import SsmMessenger, queue_name
+from usance.model.errors import ConfigurationError, DeliveryError
 from usance.sending.dead import DeadLetters
 from usance.sending.publishing import publish
 from usance.sending.queues import DirectoryQueue, DirqQueue, open_queue
@@ -273,3 +277,76 @@ def test_a_part_that_was_mended_goes_under_its_own_name(ams, settings, queue):
     assert publish(settings).exit_status == 0
     assert ams.names() == [f"{name}-01"]
     assert not (queue / f"{name}-01").exists()
+
+
+def test_nothing_is_lost_or_repeated_while_others_write_into_the_queue(ams, settings, queue):
+    """The sender removes empty minutes, the writer makes them, both all the time."""
+    messenger = SsmMessenger(MessengerSettings("ssm", {"output_path": str(queue)}))
+    written, failed = [], []
+
+    def write():
+        for number in range(150):
+            body = cloud_message(record(number))
+            message = Message(
+                id=number,
+                project_id="",
+                cloud_id="cloud",
+                messenger="ssm",
+                record_type="cloud",
+                format="cloud-v04",
+                body=body,
+                record_count=1,
+                staged_at=datetime(2026, 11, 22, tzinfo=UTC) + timedelta(seconds=61 * number),
+                state=MessageState.PENDING,
+            )
+            try:
+                messenger.send(message)
+            except DeliveryError as error:
+                failed.append(error)
+            written.append(queue_name(message))
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    statuses = set()
+    while thread.is_alive():
+        statuses.add(publish(settings).exit_status)
+    thread.join()
+    statuses.add(publish(settings).exit_status)
+
+    assert failed == []
+    assert statuses == {0}
+    assert sorted(ams.names()) == sorted(written)
+    assert QueueSimple(str(queue)).count() == 0
+
+
+def test_a_name_cant_write_lines_of_its_own_into_the_log(tmp_path, settings, caplog):
+    path = tmp_path / "messages"
+    path.mkdir()
+    (path / "x\nall was sent").write_bytes(NOT_ASCII)
+    (path / b"\xff".decode("utf-8", "surrogateescape")).write_bytes(NOT_ASCII)
+    (path / "y\n").symlink_to("nowhere")
+
+    report = publish(directory(settings, path))
+    rehearsed = publish(directory(settings, path), dry_run=True)
+
+    assert report.queues[0].dead == 2
+    assert all("\n" not in one.getMessage() and one.getMessage().isprintable() for one in caplog.records)
+    assert as_json(report)
+    assert as_json(rehearsed)
+
+
+def test_a_dry_run_reads_nothing_that_is_no_file(settings, queue):
+    [first, second, third] = filled(queue, *[cloud_message(record(number)) for number in range(3)])
+    for name in (first, second):
+        (queue / name).unlink()
+    os.mkfifo(queue / first)
+    (queue / second).symlink_to("/dev/zero")
+    found = []
+    thread = threading.Thread(target=lambda: found.append(publish(settings, dry_run=True)), daemon=True)
+
+    thread.start()
+    thread.join(20)
+
+    [report] = found
+    assert (report.exit_status, report.queues[0].sent, report.queues[0].dead) == (1, 1, 2)
+    assert (queue / third).exists()
