@@ -54,8 +54,9 @@ class Moves:
                 return [
                     Observation(
                         resource=seen.resource,
-                        verb=Verb.CHANGED,
+                        verb=Verb.SEEN,
                         at=life.end,
+                        begin=life.end,
                         source=seen.source,
                         accounted={SIZE_GIB: 0},
                     )

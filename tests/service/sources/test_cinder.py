@@ -370,6 +370,13 @@ def test_a_volume_that_comes_back_occupied_nothing_here_meanwhile(cloud, user):
     assert spans(giver, SIZE_GIB) == [("01 10:00:00", 10), ("10 13:00:00", 0), ("10 15:00:00", 10)]
     assert spans(taker, SIZE_GIB) == [("10 13:00:00", 10), ("10 15:00:00", 0), ("10 16:00:00", 10)]
     assert (second(giver.end), taker.end) == (NOON + timedelta(hours=4), None)
+    # It was given away, and came back, at some moment between two looks.
+    sizes = [(one.start, one.end) for one in giver.doubts if one.attribute == SIZE_GIB]
+    assert [f"{second(start):%H:%M}-{second(end):%H:%M}" for start, end in sizes] == [
+        "10:00-10:00",  # of the second in which the row was written
+        "12:00-13:00",
+        "14:00-15:00",
+    ]
 
 
 def test_what_only_seemed_to_be_gone_was_there_all_the_time(cloud):
