@@ -17,7 +17,15 @@ from usance.cloud.projects import Project
 from usance.config.settings import FlavorKeys, Settings
 from usance.model.observation import Batch, Look, Observation, Scope
 from usance.model.period import EPOCH
-from usance.model.resource import EPHEMERAL_GIB, SERVER, Resource, Value
+from usance.model.resource import (
+    ACCELERATORS,
+    BENCHMARK_TYPE,
+    BENCHMARK_VALUE,
+    EPHEMERAL_GIB,
+    SERVER,
+    Resource,
+    Value,
+)
 from usance.sources.gnocchi_api import GnocchiApi
 from usance.sources.gnocchi_observations import (
     METRICS,
@@ -33,7 +41,7 @@ from usance.sources.gnocchi_observations import (
 )
 from usance.sources.gnocchi_rows import POLLED_ONLY, ServerRow, told_instant
 from usance.sources.nova_api import NovaApi
-from usance.sources.nova_flavors import FlavorReader
+from usance.sources.nova_flavors import NOTHING, FlavorReader
 from usance.sources.nova_rows import FlavorRow
 from usance.sources.side_by_side import side_by_side, sliced
 from usance.sources.source import Memory
@@ -263,7 +271,8 @@ class GnocchiSource:
     async def _measured_flavor(self, group: _Group, stretch: Stretch) -> Mapping[str, Value]:
         """Return the sizes that a stretch's measures tell, or those of another server of the flavor."""
         row = stretch.row
-        found: dict[str, Value] = {}
+        # No measure tells these; left unsaid, those of the flavor before would live on.
+        found: dict[str, Value] = dict.fromkeys((BENCHMARK_TYPE, BENCHMARK_VALUE, ACCELERATORS), NOTHING)
         for attribute, name in METRICS.items():
             if name in row.metrics:
                 head, tail = await self._ends(group, row.metrics[name], stretch)
