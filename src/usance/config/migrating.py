@@ -5,6 +5,7 @@ What is written means what was read: whoever migrates holds both to give equal s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -30,6 +31,7 @@ _ACCOUNT: Final = {"user": "username", "password": "password", "endpoint": "auth
 _V3_FOR_V2: Final = {"v2password": "v3password", "v2token": "v3token"}
 _V2_SCOPES: Final = {"tenant_id": "project_id", "tenant_name": "project_name", "trust_id": "trust_id"}
 _NAMES: Final = {"messengers", "extractor"}
+_ACCOUNT_IN_URL: Final = re.compile(r"://[^/?#\s]*@")  # with a password, as a rule
 _MAPPING_NOTE: Final = "it is still read; caso-mapping-migrate turns it into properties of the projects"
 
 
@@ -271,7 +273,7 @@ def _lines(one: Entry, *, secrets: bool) -> str:
         comment = f"# was {one.was}: {one.note}\n"
     else:
         comment = f"# left out: {one.was}: {one.note}\n"
-    if one.is_secret and not secrets:
+    if not secrets and (one.is_secret or _ACCOUNT_IN_URL.search(one.value)):
         return f"{comment}# {one.name} = (not shown; --output writes it)\n"
     mark = "" if one.counts else "# "
     value = _quoted(one.value) if one.counts else " ".join(one.value.split("\n"))

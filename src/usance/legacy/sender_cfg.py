@@ -117,6 +117,8 @@ def _parsed(path: Path) -> configparser.ConfigParser:
     except (configparser.Error, UnicodeDecodeError) as error:
         # The message of some of these errors quotes the line, which may hold a token.
         place = getattr(error, "lineno", None)
+        if isinstance(error, configparser.ParsingError) and error.errors:
+            place = error.errors[0][0]
         where = f", line {place}" if place else ""
         raise ConfigurationError(
             f"{path}{where} can't be read as a configuration: {type(error).__name__}",

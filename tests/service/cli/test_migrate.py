@@ -55,6 +55,17 @@ def test_what_is_printed_has_no_secret_and_nothing_is_written(run, caso_1, tmp_p
     assert sorted(tmp_path.glob("*.*")) == before
 
 
+def test_the_password_in_an_address_is_not_printed(run, caso_1):
+    address = "http://somebody:a-password@prometheus.example.org:9090"
+    caso_1.write_text(f"{caso_1.read_text()}[prometheus]\nprometheus_endpoint = {address}\n")
+
+    printed = run("usance", "config", "migrate", caso_1)
+
+    assert printed.returncode == 0, printed.stderr
+    assert "# prometheus_endpoint = (not shown" in printed.stdout
+    assert "a-password" not in printed.stdout + printed.stderr
+
+
 def test_a_file_that_is_there_is_never_replaced(run, caso_1, tmp_path):
     new = tmp_path / "usance.conf"
     new.write_text("precious")

@@ -266,6 +266,7 @@ def test_ssmsend_names_what_means_nothing(sender_cfg, tmp_path):
         ("path: ", "path_was: ", "path is not set"),
         ("level: INFO", "level: LOUD", "level should be one of"),
         ("[messaging]", "[messaging", "can't be read as a configuration"),
+        ("level: INFO", "level INFO", "line 19 can't be read as a configuration"),
     ],
 )
 def test_ssmsend_says_what_is_wrong_in_one_line(sender_cfg, old, new, said):
