@@ -182,7 +182,8 @@ def told_apart(
             caso_spool_is_written=has_spool,
         )
     _check_distinct(found)
-    return found
+    own = frozenset(one.cloud.cloud_id for one in found.values() if one.caso_spool_is_written)
+    return {name: msgspec.structs.replace(one, clouds_with_own_files=own) for name, one in found.items()}
 
 
 def _check_distinct(clouds: Mapping[str, Settings]) -> None:

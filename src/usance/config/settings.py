@@ -197,6 +197,8 @@ class Settings(msgspec.Struct, frozen=True):
     caso_spool_dir: Path | None = None
     # Whether that was written: then the files are this cloud's, whoever else took them.
     caso_spool_is_written: bool = False
+    # The clouds (by cloud_id) that have such files of their own: they took none of this one's.
+    clouds_with_own_files: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         """Show everything but the password that the ledger's URL may hold."""

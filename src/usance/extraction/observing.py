@@ -91,13 +91,14 @@ def _baseline(ledger: Ledger, project: Project, cloud_id: str, settings: Setting
     if baseline is None and settings.caso_spool_dir is not None:
         names = _names_in_configuration(project, settings)
         baseline = read_lastrun(settings.caso_spool_dir, project.id, names)
-        if baseline is not None and baselines and not settings.caso_spool_is_written:
+        others = baselines.keys() - settings.clouds_with_own_files
+        if baseline is not None and others and not settings.caso_spool_is_written:
             # cASO kept its files by project and knew one region: they are of the one that came first.
             LOG.warning(
                 "project %s (%s): cASO's lastrun file is taken for cloud %s; here everything is reported",
                 project.id,
                 project.name,
-                ", ".join(sorted(baselines)),
+                ", ".join(sorted(others)),
             )
             return None
         if baseline is not None:
