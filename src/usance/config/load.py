@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from oslo_config import cfg
 
 from usance.config.clouds import chosen_clouds, cloud_names, cloud_reader, told_apart
@@ -180,6 +181,7 @@ def _configuration(
         clouds = {one.cloud.cloud_id: one for one in clouds.values()}
     chosen = [clouds[name] for name in chosen_clouds(list(clouds), only)]
     request = _request(base) if Need.RECORDS in need else ExtractRequest()
+    request = msgspec.structs.replace(request, some_projects="projects" in base.overrides)
     all_readers = [base, *readers.values()]
     findings = [*find_oddities(base.raw, all_readers), *found]
     return Configuration(chosen, request, findings, base.raw.paths, all_readers)

@@ -224,3 +224,4 @@ class ExtractRequest(msgspec.Struct, frozen=True):
     extract_to: datetime | None = None  # None: now, by the cloud's clock
     dry_run: bool = False
     verify: bool = False  # compare with Nova's usage API afterwards
+    some_projects: bool = False  # of those that are accounted, only the ones that the command line names

@@ -13,7 +13,7 @@ from usance.config.settings import ExtractRequest, Settings
 from usance.extraction.executor import LedgerThread
 from usance.extraction.finishing import Finisher
 from usance.extraction.gathering import Gathering
-from usance.extraction.naming import Mentions, remember_orphans, remember_projects
+from usance.extraction.naming import PROJECT, Mentions, remember_orphans, remember_projects
 from usance.extraction.observing import Observer, Outcome, Step
 from usance.extraction.publishing import Publisher
 from usance.extraction.report import CloudResult, ProjectResult, RunReport
@@ -69,6 +69,8 @@ class CloudRun:
         now = cloud.clock.now()
         until, warnings = _end_of_period(self._request, now)
         warnings += _without_vo(selection.projects)
+        if not self._request.some_projects:
+            warnings += await thread(self._left_behind, selection)
         await remember_projects(thread, cloud, selection.projects, now)
         troubles = await remember_orphans(thread, cloud, selection.projects, now)
         publisher = Publisher(self._ledger, self._settings, self._request, until)
@@ -138,6 +140,17 @@ class CloudRun:
             mine = trouble.source == KEYSTONE and trouble.cloud_id == self._cloud_id
             if mine and trouble.project_id not in refused:
                 self._ledger.note_attempt(trouble.project_id, self._cloud_id, KEYSTONE, at=at, error=None)
+
+    def _left_behind(self, selection: Selection) -> list[str]:
+        """Name the projects that were accounted, are not any more, and may go on using the cloud."""
+        selected = {one.id for one in selection.projects} | {what for what, _ in selection.refused}
+        gone = self._ledger.left_behind(self._cloud_id, selected)
+        names = self._ledger.names(PROJECT, gone)
+        return [
+            f"project {names.get(one, one)} ({one}) was accounted, and is not selected any more: what it has"
+            " used since then is not reported"
+            for one in gone
+        ]
 
     def _rehearse(self, report: RunReport, publisher: Publisher, gathering: Gathering) -> RunReport:
         """Add the records that would go out."""

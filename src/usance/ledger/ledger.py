@@ -245,6 +245,14 @@ class Ledger:
         """What was so, and what was said, as of earlier days."""
         return Past(self._store)
 
+    def left_behind(self, cloud_id: str, selected: Collection[str]) -> list[str]:
+        """Return the projects of a cloud that are not selected, and of which something has no end yet."""
+        with self._store.read() as connection:
+            known = [one for one, cloud in reading.projects(connection) if cloud == cloud_id and one]
+            return [
+                one for one in known if one not in selected and reading.lives_in(connection, one, cloud_id)
+            ]
+
     # --- stage -------------------------------------------------------------------------------
 
     def messenger_watermark(self, project_id: str, cloud_id: str, messenger: str, record_type: str) -> int:

@@ -206,6 +206,17 @@ def revision(connection: Connection, project_id: str, cloud_id: str) -> int:
     return 0 if found is None else found
 
 
+def lives_in(connection: Connection, project_id: str, cloud_id: str) -> bool:
+    """Tell whether anything of a project has no end yet."""
+    table = schema.timeline.c
+    query = (
+        select(table.resource_id)
+        .where(table.project_id == project_id, table.cloud_id == cloud_id, table.end_at.is_(None))
+        .limit(1)
+    )
+    return connection.execute(query).first() is not None
+
+
 def projects(connection: Connection) -> list[tuple[str, str]]:
     """Return (project id, cloud id) of all that the ledger knows."""
     table = schema.project.c

@@ -96,3 +96,18 @@ def test_what_has_no_vo_is_held_back_until_it_has_one(tmp_path):
 
         hold_complete(site, SECOND)
         assert status(site)[0] == 0
+
+
+def test_a_project_that_is_not_selected_any_more_is_warned_of_while_something_of_it_lives(tmp_path):
+    with usual_site(tmp_path) as site:
+        good(site.run(FIRST))
+        first, second, third = (one.id for one in site.cloud.site.projects)
+        edit(site, "[DEFAULT]\n", f"[DEFAULT]\ncaso_tag =\nprojects = {first},{third}\n")
+
+        report = site.run(SECOND)
+        named = site.command(SECOND, "--projects", first)
+
+        assert report.exit_status == 0
+        (sentence,) = [one for one in report.warnings if "not selected any more" in one]
+        assert second in sentence
+        assert "not selected any more" not in named.stderr
