@@ -106,9 +106,12 @@ def republish(
 
 def _month(text: str) -> Period:
     try:
-        return month_of(datetime.strptime(text.strip(), "%Y-%m").replace(tzinfo=UTC))
+        found = month_of(datetime.strptime(text.strip(), "%Y-%m").replace(tzinfo=UTC))
     except ValueError:
         raise click.BadParameter(f"{text!r} is no month such as 2026-10", param_hint="--month") from None
+    if found.start > datetime.now(UTC):
+        raise click.BadParameter(f"{text} has not begun yet", param_hint="--month")
+    return found
 
 
 def _instant(text: str) -> datetime:

@@ -157,6 +157,7 @@ def test_a_dry_run_prints_and_changes_nothing(tmp_path):
     [
         ((), "give a --month"),
         (("--month", "2026-13"), "no month such as"),
+        (("--month", "2126-10"), "has not begun yet"),
         (("--month", "2026-10", "--project", "nobody"), "knows no project nobody"),
         (("--month", "2026-10", "--messenger", "pigeon"), "pigeon is not configured"),
         (("--month", "2026-10", "--as-of", "2126-10-01"), "in the future"),
