@@ -9,9 +9,10 @@ from typing import Any
 import click
 import msgspec
 
+from usance.cli.columns import Columns, printable
 from usance.cli.configuration import cloud_option, configuration_options, configure, examples, output_option
 from usance.cli.migrate import migrate
-from usance.cli.present import Columns, printable, show
+from usance.cli.present import show
 from usance.config.findings import Finding, Level
 from usance.config.load import Need
 from usance.config.sample import sample_configuration

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
-from usance.cli.present import printable
+from usance.cli.columns import printable
 from usance.model.errors import UsanceError
 
 _INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended

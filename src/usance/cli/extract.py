@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from usance.cli.columns import Columns
 from usance.cli.configuration import (
     cloud_option,
     configuration_options,
@@ -16,7 +17,7 @@ from usance.cli.configuration import (
     output_option,
     say_warnings,
 )
-from usance.cli.present import Columns, as_csv, as_json, print_tables
+from usance.cli.present import as_csv, as_json, print_tables
 from usance.cli.progress import progress_on_terminal
 from usance.cli.projects import only_projects
 from usance.cli.rehearsed import print_records

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import click
 
+from usance.cli.columns import Columns, printable
 from usance.cli.configuration import DEBUG, examples
-from usance.cli.present import Columns, print_tables, printable
+from usance.cli.present import print_tables
 from usance.config.load import Configuration, Need, read_configuration
 from usance.config.migrating import Migration, hold_equal
 from usance.config.migrating import migrate as migrated

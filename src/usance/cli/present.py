@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
 import orjson
 
+from usance.cli.columns import Cell, Columns, printable
+
 OUTPUTS: Final = ("table", "json", "csv")
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _FORMULA: Final = ("=", "+", "-", "@")
-
-Cell = str | int | None
-
-
-class Columns(msgspec.Struct, frozen=True):
-    """Rows under headings, with a title for people."""
-
-    title: str
-    headings: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-
-
-def printable(text: str) -> str:
-    """Return a text that can't steer a terminal: names of servers and projects are anybody's."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def as_json(value: Any) -> str:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from usance.cli.present import printable
+from usance.cli.columns import printable
 
 Step = Callable[[str, int, int], None]
 """Takes what is being done, and how much of it is done of how much."""

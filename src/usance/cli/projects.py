@@ -10,8 +10,9 @@ from typing import Any
 import click
 import msgspec
 
+from usance.cli.columns import Columns
 from usance.cli.configuration import cloud_option, configuration_options, configure, examples, output_option
-from usance.cli.present import Columns, show
+from usance.cli.present import show
 from usance.cloud.access import Cloud, open_cloud
 from usance.cloud.projects import Project
 from usance.config.load import Need

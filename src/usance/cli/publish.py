@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from usance.cli.columns import Columns
 from usance.cli.configuration import configuration_options, configure, examples, output_option, say_warnings
-from usance.cli.present import Columns, show
+from usance.cli.present import show
 from usance.config.load import Need
 from usance.config.publishing import queue_named
 from usance.config.settings import PublishSettings, QueueSettings

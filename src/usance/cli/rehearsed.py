@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from usance.cli.present import printable
+from usance.cli.columns import printable
 from usance.extraction.report import RunReport
 
 

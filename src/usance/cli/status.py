@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 import msgspec
 
+from usance.cli.columns import Columns
 from usance.cli.configuration import cloud_option, configuration_options, configure, examples, output_option
-from usance.cli.present import Columns, show
+from usance.cli.present import show
 from usance.config.load import Need
 from usance.ledger.engine import Store
 from usance.ledger.migrating import MIGRATIONS, refuse_newer, stored_version

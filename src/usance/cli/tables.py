@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from usance.cli.present import Cell, Columns, printable
+from usance.cli.columns import Cell, Columns, printable
 
 _UNBOUNDED: Final = 100_000  # columns
 _WORD: Final = 36  # characters: a UUID with its dashes

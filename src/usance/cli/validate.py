@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 import msgspec
 
+from usance.cli.columns import Columns
 from usance.cli.configuration import examples, output_option
-from usance.cli.present import Columns, show
+from usance.cli.present import show
 from usance.model.errors import ConfigurationError
 from usance.records.validate import check_message
 

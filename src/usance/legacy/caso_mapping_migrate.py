@@ -13,8 +13,8 @@ import click
 import msgspec
 from oslo_config import cfg
 
+from usance.cli.columns import printable
 from usance.cli.ending import run_to_end
-from usance.cli.present import printable
 from usance.cloud.access import Cloud, open_cloud
 from usance.cloud.mapping import read_mapping
 from usance.cloud.projects import Project

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import click
 
+from usance.cli.columns import printable
 from usance.cli.ending import leave, run_to_end
-from usance.cli.present import printable
 from usance.cloud.access import open_cloud
 from usance.cloud.projects import Selection
 from usance.config.load import Need

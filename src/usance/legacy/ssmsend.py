@@ -13,8 +13,8 @@ from typing import Final
 import click
 
 from usance import __version__
+from usance.cli.columns import printable
 from usance.cli.ending import leave
-from usance.cli.present import printable
 from usance.legacy.sender_cfg import SenderFile, read_sender_file
 from usance.model.errors import ConfigurationError, LockHeldError, UsanceError
 

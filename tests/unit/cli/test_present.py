@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from usance.cli.present import Columns, as_csv, as_json, print_tables, printable, show
+from usance.cli.columns import Columns, printable
+from usance.cli.present import as_csv, as_json, print_tables, show
 from usance.extraction.report import ProjectResult, RunReport
 
 COLUMNS = Columns("Projects", ("name", "servers"), (("demo", 3), ("=cmd|x", 12), ("a\x1b[2Jb\nc", None)))
