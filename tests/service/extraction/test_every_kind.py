@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,8 @@ def undisturbed(cloud, prometheus, tmp_path_factory):
     return found
 
 
-@pytest.mark.parametrize("point", POINTS)
+# All of them in `make soak`; what is killed of servers alone is in test_kill.py.
+@pytest.mark.parametrize("point", POINTS if os.environ.get("USANCE_SOAK") else list(POINTS)[::3])
 def test_a_killed_run_is_completed_by_the_next_one_for_every_type(
     point, cloud, prometheus, undisturbed, tmp_path
 ):
