@@ -23,7 +23,7 @@ from usance.ledger.values import Message
 from usance.messengers.messenger import RefusedError
 from usance.messengers.options import carried_types, positive_integer
 from usance.model.errors import CloudError, ConfigurationError, DeliveryError
-from usance.records.validate_cloud import MAX_MESSAGE_BYTES
+from usance.records.wire import MAX_MESSAGE_BYTES
 
 LOG = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Final
 
 from usance.messengers.accelerator_due import AcceleratorMaker
-from usance.messengers.due import CloudMaker
+from usance.messengers.cloud_due import CloudMaker
 from usance.messengers.energy_due import EnergyMaker
 from usance.messengers.ip_due import IpMaker
 from usance.messengers.making import Maker

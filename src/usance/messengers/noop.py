@@ -9,7 +9,7 @@ from typing import ClassVar
 from usance.config.settings import MessengerSettings
 from usance.ledger.values import Message
 from usance.messengers.options import carried_types
-from usance.records.validate_cloud import MAX_MESSAGE_BYTES
+from usance.records.wire import MAX_MESSAGE_BYTES
 
 _log = logging.getLogger(__name__)
 

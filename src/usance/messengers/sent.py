@@ -18,7 +18,7 @@ from usance.messengers.messenger import RefusedError
 from usance.messengers.options import carried_types, positive_integer
 from usance.messengers.ssm import DEFAULT_MAX_SIZE, SsmMessenger, queue_name
 from usance.model.errors import ConfigurationError, DeliveryError
-from usance.records.validate_cloud import MAX_MESSAGE_BYTES
+from usance.records.wire import MAX_MESSAGE_BYTES
 from usance.sending.courier import Settled
 from usance.sending.parts import Letter
 from usance.sending.sender import Sender

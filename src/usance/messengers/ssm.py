@@ -20,7 +20,7 @@ from usance.ledger.values import Message
 from usance.messengers.durable import delivery_error, sync_directory
 from usance.messengers.options import carried_types, choice, positive_integer
 from usance.model.period import to_us
-from usance.records.validate_cloud import MAX_MESSAGE_BYTES
+from usance.records.wire import MAX_MESSAGE_BYTES
 
 DEFAULT_OUTPUT_PATH: Final = "/var/spool/apel/outgoing/openstack"
 DEFAULT_MAX_SIZE: Final = 100

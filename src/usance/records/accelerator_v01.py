@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from usance.records.accelerator import RECORD_TYPE, AcceleratorRecord
 from usance.records.record import Finding
 from usance.records.text import safe_text
-from usance.records.validate_accelerator import MESSAGE_TYPE, VERSION, accelerator_findings
-
-_HEAD: Final = f'{{"Type": "{MESSAGE_TYPE}", "Version": "{VERSION}", "UsageRecords": ['
-_END: Final = "]}"
-_SEPARATOR: Final = ", "
+from usance.records.validate_accelerator import ENVELOPE, accelerator_findings
 
 
 class AcceleratorV01:
@@ -25,8 +21,8 @@ class AcceleratorV01:
 
     name: ClassVar[str] = "accelerator-v01"
     record_type: ClassVar[str] = RECORD_TYPE
-    envelope_bytes: ClassVar[int] = len(_HEAD) + len(_END)
-    separator_bytes: ClassVar[int] = len(_SEPARATOR)
+    envelope_bytes: ClassVar[int] = ENVELOPE.envelope_bytes
+    separator_bytes: ClassVar[int] = ENVELOPE.separator_bytes
 
     def render(self, record: AcceleratorRecord) -> str:
         """Return the record's JSON object."""
@@ -36,7 +32,7 @@ class AcceleratorV01:
             f"{json.dumps(name)}: {(value or 'null') if name == 'Count' else _json(value)}"
             for name, value in fields.items()
         )
-        return "{" + _SEPARATOR.join(written) + "}"
+        return "{" + ", ".join(written) + "}"
 
     def findings(self, record: AcceleratorRecord, text: str) -> list[Finding]:
         """Return what is wrong with the record or its JSON."""
@@ -44,7 +40,7 @@ class AcceleratorV01:
 
     def pack(self, texts: Sequence[str]) -> bytes:
         """Return a message."""
-        return (_HEAD + _SEPARATOR.join(texts) + _END).encode("ascii")
+        return ENVELOPE.pack(texts)
 
 
 def _json(value: str | int | None) -> str:

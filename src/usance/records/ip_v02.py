@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from usance.model.period import epoch_seconds
 from usance.records.ip import RECORD_TYPE, IpRecord
 from usance.records.record import Finding
-from usance.records.validate_ip import MESSAGE_TYPE, VERSION, ip_findings
-
-_HEAD: Final = f'{{"Type": "{MESSAGE_TYPE}", "Version": "{VERSION}", "UsageRecords": ['
-_END: Final = "]}"
-_SEPARATOR: Final = ", "
+from usance.records.validate_ip import ENVELOPE, ip_findings
 
 
 class IpV02:
@@ -26,8 +22,8 @@ class IpV02:
 
     name: ClassVar[str] = "ip-v02"
     record_type: ClassVar[str] = RECORD_TYPE
-    envelope_bytes: ClassVar[int] = len(_HEAD) + len(_END)
-    separator_bytes: ClassVar[int] = len(_SEPARATOR)
+    envelope_bytes: ClassVar[int] = ENVELOPE.envelope_bytes
+    separator_bytes: ClassVar[int] = ENVELOPE.separator_bytes
 
     def render(self, record: IpRecord) -> str:
         """Return the record's JSON object; in ASCII, where what is none is escaped."""
@@ -39,7 +35,7 @@ class IpV02:
 
     def pack(self, texts: Sequence[str]) -> bytes:
         """Return a message."""
-        return (_HEAD + _SEPARATOR.join(texts) + _END).encode("ascii")
+        return ENVELOPE.pack(texts)
 
 
 def ip_fields(record: IpRecord) -> dict[str, str | int | None]:

@@ -19,8 +19,8 @@ from usance.records.apel import split_records
 from usance.records.record import Finding
 
 _JSON_TYPES: Final[Mapping[str, Callable[[bytes], list[Finding]]]] = {
-    validate_accelerator.MESSAGE_TYPE: validate_accelerator.message_findings,
-    validate_ip.MESSAGE_TYPE: validate_ip.message_findings,
+    validate_accelerator.ENVELOPE.type: validate_accelerator.message_findings,
+    validate_ip.ENVELOPE.type: validate_ip.message_findings,
 }
 _STORAGE_RECORD: Final = re.compile(rb"<(?:\w+:)?StorageUsageRecord[\s>]")
 

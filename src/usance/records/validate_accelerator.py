@@ -12,18 +12,15 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-import msgspec
-
 from usance.model.accelerator import TYPES
 from usance.model.decimals import canonical_decimal
 from usance.model.period import epoch_seconds, month_of
 from usance.records.accelerator import AcceleratorRecord
 from usance.records.record import Finding
-from usance.records.text import MAX_TEXT_BYTES, is_null, is_safe_text
-from usance.records.validate_cloud import MAX_MESSAGE_BYTES
+from usance.records.text import MAX_TEXT_BYTES, is_null
+from usance.records.wire import JsonEnvelope, identity_findings, json_findings
 
-MESSAGE_TYPE: Final = "APEL-accelerator-message"
-VERSION: Final = "0.1"
+ENVELOPE: Final = JsonEnvelope("APEL-accelerator-message", "0.1")
 LONGEST_COUNT: Final = 7  # digits before the point, as the receiver's counts of CPUs have
 
 _MANDATORY: Final = (
@@ -46,14 +43,14 @@ def record_findings(record: AcceleratorRecord) -> list[Finding]:
         found.append(Finding("Count", record.accelerator.problem))
     if record.fqan is None:
         found.append(Finding("FQAN", f"no VO is mapped to project {record.project_id}"))
-    for name, value in (
-        ("AssociatedRecord", record.server_id),
-        ("SiteName", record.site_name),
-        ("CloudComputeService", record.service_name),
-        ("FQAN", record.fqan),
-    ):
-        if value is not None and not is_safe_text(value):
-            found.append(Finding(name, f"{value[:80]!r} can't be sent unchanged (ASCII, 255 bytes, no %%)"))
+    found += identity_findings(
+        (
+            ("AssociatedRecord", record.server_id),
+            ("SiteName", record.site_name),
+            ("CloudComputeService", record.service_name),
+            ("FQAN", record.fqan),
+        )
+    )
     if record.available_s > _month_s(record.month.year, record.month.month):
         found.append(Finding("AvailableDuration", f"{record.available_s} s is more than the month has"))
     return found
@@ -61,13 +58,7 @@ def record_findings(record: AcceleratorRecord) -> list[Finding]:
 
 def text_findings(text: str) -> list[Finding]:
     """Return what is wrong with the JSON object of one record."""
-    if not text.isascii():
-        return [Finding("", "something else than ASCII stops the sender for good")]
-    try:
-        fields = _record.decode(text)
-    except msgspec.DecodeError as error:
-        return [Finding("", f"is no JSON object: {error}")]
-    return object_findings(fields)
+    return json_findings(text, object_findings)
 
 
 def object_findings(fields: Mapping[str, Any]) -> list[Finding]:
@@ -83,41 +74,10 @@ def object_findings(fields: Mapping[str, Any]) -> list[Finding]:
 
 def message_findings(message: bytes) -> list[Finding]:
     """Return what is wrong with a whole message: its size, its envelope, each of its records."""
-    found: list[Finding] = []
-    if len(message) > MAX_MESSAGE_BYTES:
-        found.append(Finding("", f"{len(message)} bytes may be more than the wire takes once it is signed"))
-    if not message.isascii():
-        return [*found, Finding("", "something else than ASCII stops the sender for good")]
-    try:
-        envelope = _envelope.decode(message)
-    except msgspec.DecodeError as error:
-        return [*found, Finding("", f"is no accelerator message: {error}")]
-    if (envelope.Type, envelope.Version) != (MESSAGE_TYPE, VERSION):
-        found.append(Finding("Type", f"{envelope.Type[:80]!r} {envelope.Version[:80]!r} is another message"))
-    seen = set()
-    for place, fields in enumerate(envelope.UsageRecords, start=1):
-        found += [Finding(one.field, f"record {place}: {one.reason}") for one in object_findings(fields)]
-        identity = tuple(str(fields.get(name)) for name in _IDENTITY)
-        if identity in seen:
-            found.append(
-                Finding("AssociatedRecord", f"record {place}: {identity[0]} stands twice for a month")
-            )
-        seen.add(identity)
-    return found
+    return ENVELOPE.findings(message, object_findings, _IDENTITY)
 
 
 _IDENTITY: Final = ("AssociatedRecord", "MeasurementYear", "MeasurementMonth", "Type", "Model", "Count")
-
-
-class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
-    Type: str
-    Version: str
-    UsageRecords: list[dict[str, Any]]
-
-
-# Decimals are read as they stand: a binary fraction is never made of them.
-_record: Final = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
-_envelope: Final = msgspec.json.Decoder(_Envelope, float_hook=Decimal)
 
 
 def _consistency(fields: Mapping[str, Any]) -> list[Finding]:

@@ -13,21 +13,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Final
 
 from usance.records import apel
 from usance.records.cloud import COMPLETED, CloudRecord, last_second, lifetime_s
 from usance.records.record import Finding
-from usance.records.text import MAX_TEXT_BYTES, is_null, is_safe_text
+from usance.records.text import MAX_TEXT_BYTES, is_null
+from usance.records.wire import identity_findings, wire_findings
 
 CLOUD_MESSAGE_TYPE: Final = "APEL-cloud-message"
 VERSIONS: Final = frozenset({"v0.2", "v0.4"})
-
-# The messaging service takes 1 MiB. Signing makes a CR of each line's end, encrypting and sending
-# encode in base64, one on top of the other: 4/3 x 4/3, plus line ends, certificates and the
-# request around it. Half a MiB stays below in every combination.
-MAX_MESSAGE_BYTES: Final = 512 * 1024
 
 _MANDATORY: Final = ("VMUUID", "SiteName")
 _BIGINT_FIELDS: Final = frozenset(
@@ -62,17 +57,16 @@ def record_findings(record: CloudRecord) -> list[Finding]:
     found = [Finding(name, "nobody told it, and the record needs it") for name in record.unknown]
     if record.fqan is None:
         found.append(Finding("FQAN", f"no VO is mapped to project {record.project_id}"))
-    for name, value in (
-        ("VMUUID", record.server_id),
-        ("SiteName", record.site_name),
-        ("CloudComputeService", record.service_name),
-        ("LocalGroupId", record.project_id),
-        ("LocalUserId", record.user_id),
-        ("FQAN", record.fqan),
-    ):
-        # These identify something: written otherwise, they would identify something else.
-        if value is not None and not _is_safe(value):
-            found.append(Finding(name, f"{value[:80]!r} can't be sent unchanged (ASCII, 255 bytes, no %%)"))
+    found += identity_findings(
+        (
+            ("VMUUID", record.server_id),
+            ("SiteName", record.site_name),
+            ("CloudComputeService", record.service_name),
+            ("LocalGroupId", record.project_id),
+            ("LocalUserId", record.user_id),
+            ("FQAN", record.fqan),
+        )
+    )
     elapsed_s = lifetime_s(record)
     if record.wall_s + record.suspended_s != elapsed_s:
         found.append(
@@ -88,12 +82,6 @@ def record_findings(record: CloudRecord) -> list[Finding]:
     if (record.end is None) != (record.status != COMPLETED):
         found.append(Finding("EndTime", "a record has an end if, and only if, it is completed"))
     return found
-
-
-@lru_cache(maxsize=1024)
-def _is_safe(value: str) -> bool:
-    """Tell whether a message can carry the text as it is; most of them stand in many records."""
-    return is_safe_text(value)
 
 
 def text_findings(text: str) -> list[Finding]:
@@ -289,11 +277,9 @@ def _seconds(fields: Mapping[str, str], key: str) -> int | None:
 
 def message_findings(message: bytes) -> list[Finding]:
     """Return what is wrong with a whole cloud message: its size, its first line, each of its records."""
-    found: list[Finding] = []
-    if len(message) > MAX_MESSAGE_BYTES:
-        found.append(Finding("", f"{len(message)} bytes may be more than the wire takes once it is signed"))
+    found = wire_findings(message)
     if not message.isascii():
-        return [*found, Finding("", "something else than ASCII stops the sender for good")]
+        return found
     first, _, body = message.decode("ascii").strip().partition("\n")
     kind, colon, version = first.partition(":")
     if not colon or kind.strip() != CLOUD_MESSAGE_TYPE or version.strip() not in VERSIONS:

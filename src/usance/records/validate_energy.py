@@ -16,7 +16,8 @@ from usance.model.decimals import canonical_decimal
 from usance.model.period import epoch_seconds
 from usance.records.energy import EnergyRecord
 from usance.records.record import Finding
-from usance.records.text import MAX_TEXT_BYTES, is_safe_text
+from usance.records.text import MAX_TEXT_BYTES
+from usance.records.wire import identity_findings
 
 _MOST_UWH: Final = 10**18
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -27,14 +28,14 @@ def record_findings(record: EnergyRecord) -> list[Finding]:
     found = []
     if record.fqan is None:
         found.append(Finding("Owner", f"no VO is mapped to project {record.project_id}"))
-    for name, value in (
-        ("ExecUnitID", record.server_id),
-        ("SiteName", record.site_name),
-        ("CloudComputeService", record.service_name),
-        ("Owner", record.fqan),
-    ):
-        if value is not None and not is_safe_text(value):
-            found.append(Finding(name, f"{value[:80]!r} can't be sent unchanged (ASCII, 255 bytes, no %%)"))
+    found += identity_findings(
+        (
+            ("ExecUnitID", record.server_id),
+            ("SiteName", record.site_name),
+            ("CloudComputeService", record.service_name),
+            ("Owner", record.fqan),
+        )
+    )
     elapsed_s = epoch_seconds(record.end) - epoch_seconds(record.start)
     # A server that never launched used none of the time.
     if record.wall_s + record.suspended_s not in {elapsed_s, 0}:

@@ -11,16 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
-
 from usance.records.fqan import parse_fqan
 from usance.records.ip import DAY, IpRecord
 from usance.records.record import Finding
 from usance.records.text import MAX_TEXT_BYTES
-from usance.records.validate_cloud import MAX_MESSAGE_BYTES
+from usance.records.wire import JsonEnvelope, json_findings
 
-MESSAGE_TYPE: Final = "APEL Public IP message"
-VERSION: Final = "v0.2"
+ENVELOPE: Final = JsonEnvelope("APEL Public IP message", "v0.2")
 
 _TEXT_FIELDS: Final = ("SiteName", "CloudType", "LocalUser", "LocalGroup", "GlobalUserName", "FQAN")
 _NULLABLE: Final = "CloudComputeService"
@@ -29,8 +26,6 @@ _KNOWN: Final = frozenset({*_TEXT_FIELDS, _NULLABLE, *_NUMBER_FIELDS})
 _VERSIONS: Final = frozenset({4, 6})
 _MAX_INT: Final = 2**31 - 1
 _MAX_DATETIME_S: Final = 253402300799  # the last second of the year 9999
-
-_object: Final = msgspec.json.Decoder(dict[str, Any])
 
 
 def ip_findings(record: IpRecord, text: str) -> list[Finding]:
@@ -76,13 +71,7 @@ def record_findings(record: IpRecord) -> list[Finding]:
 
 def text_findings(text: str) -> list[Finding]:
     """Return what is wrong with the JSON object of one record."""
-    if not text.isascii():
-        return [Finding("", "something else than ASCII stops the sender for good")]
-    try:
-        fields = _object.decode(text)
-    except msgspec.DecodeError as error:
-        return [Finding("", f"is no JSON object: {error}")]
-    return object_findings(fields)
+    return json_findings(text, object_findings)
 
 
 def object_findings(fields: Mapping[str, Any]) -> list[Finding]:
@@ -128,32 +117,7 @@ def _number_reason(name: str, value: Any) -> str | None:
 
 def message_findings(message: bytes) -> list[Finding]:
     """Return what is wrong with a whole message: its size, its envelope, each of its records."""
-    found: list[Finding] = []
-    if len(message) > MAX_MESSAGE_BYTES:
-        found.append(Finding("", f"{len(message)} bytes may be more than the wire takes once it is signed"))
-    if not message.isascii():
-        return [*found, Finding("", "something else than ASCII stops the sender for good")]
-    try:
-        envelope = _object.decode(message)
-    except (msgspec.DecodeError, RecursionError) as error:
-        return [*found, Finding("", f"is no JSON object: {error}")]
-    if envelope.keys() != {"Type", "Version", "UsageRecords"}:
-        return [*found, Finding("", "has not exactly the keys Type, Version and UsageRecords")]
-    if (envelope["Type"], envelope["Version"]) != (MESSAGE_TYPE, VERSION):
-        found.append(Finding("Type", f"is not {MESSAGE_TYPE!r} {VERSION}"))
-    records = envelope["UsageRecords"]
-    if not isinstance(records, list) or not records:
-        return [*found, Finding("UsageRecords", "is no list of records")]
-    seen = set()
-    for place, fields in enumerate(records, start=1):
-        if not isinstance(fields, dict):
-            found.append(Finding("", f"record {place}: is no JSON object"))
-            continue
-        found += [Finding(one.field, f"record {place}: {one.reason}") for one in object_findings(fields)]
-        identity = tuple(
-            str(fields.get(name)) for name in ("LocalUser", "LocalGroup", "IPVersion", "MeasurementTime")
-        )
-        if identity in seen:
-            found.append(Finding("LocalUser", f"record {place}: stands twice for one instant"))
-        seen.add(identity)
-    return found
+    return ENVELOPE.findings(message, object_findings, _IDENTITY)
+
+
+_IDENTITY: Final = ("LocalUser", "LocalGroup", "IPVersion", "MeasurementTime")

@@ -21,8 +21,8 @@ from defusedxml.ElementTree import fromstring
 from usance.records.record import Finding
 from usance.records.star import NAMESPACE, document
 from usance.records.storage import StorageRecord
-from usance.records.text import MAX_TEXT_BYTES, is_null, is_safe_text
-from usance.records.validate_cloud import MAX_MESSAGE_BYTES
+from usance.records.text import MAX_TEXT_BYTES, is_null
+from usance.records.wire import identity_findings, wire_findings
 
 _MANDATORY: Final = ("StorageSystem", "Site", "StartTime", "EndTime", "ResourceCapacityUsed")
 _MAX_INT: Final = 2**31 - 1
@@ -44,16 +44,15 @@ def record_findings(record: StorageRecord) -> list[Finding]:
     found = [Finding(name, "nobody told it, and the record needs it") for name in record.unknown]
     if record.fqan is None:
         found.append(Finding("Group", f"no VO is mapped to project {record.project_id}"))
-    for name, value in (
-        ("StorageSystem", record.service_name),
-        ("Site", record.site_name),
-        ("LocalUser", record.user_id),
-        ("LocalGroup", record.project_id),
-        ("Group", record.fqan),
-    ):
-        # These identify something: written otherwise, they would identify something else.
-        if value is not None and not is_safe_text(value):
-            found.append(Finding(name, f"{value[:80]!r} can't be sent unchanged (ASCII, 255 bytes, no %%)"))
+    found += identity_findings(
+        (
+            ("StorageSystem", record.service_name),
+            ("Site", record.site_name),
+            ("LocalUser", record.user_id),
+            ("LocalGroup", record.project_id),
+            ("Group", record.fqan),
+        )
+    )
     if record.end < record.start:
         found.append(Finding("EndTime", "lies before StartTime"))
     if record.size_gib is not None and record.size_gib < 0:
@@ -200,11 +199,9 @@ _REASON: Final[Mapping[str, Callable[[str], str | None]]] = {
 
 def message_findings(message: bytes) -> list[Finding]:
     """Return what is wrong with a whole storage message: its size, its root, each of its records."""
-    found: list[Finding] = []
-    if len(message) > MAX_MESSAGE_BYTES:
-        found.append(Finding("", f"{len(message)} bytes may be more than the wire takes once it is signed"))
+    found = wire_findings(message)
     if not message.isascii():
-        return [*found, Finding("", "something else than ASCII stops the sender for good")]
+        return found
     if _FOREIGN.search(message.decode("ascii")):
         return [*found, Finding("", "a control character")]
     try:

@@ -20,7 +20,7 @@ from usance.records.cloud_v02 import CloudV02
 from usance.records.cloud_v04 import CloudV04
 from usance.records.context import RecordContext
 from usance.records.json_lines import CloudJson
-from usance.records.validate_cloud import MAX_MESSAGE_BYTES
+from usance.records.wire import MAX_MESSAGE_BYTES
 
 COMMANDS_PAGE = ROOT / "docs" / "reference" / "commands.md"
 RECORDS_PAGE = ROOT / "docs" / "reference" / "records.md"

@@ -7,7 +7,8 @@ from usance.messengers.packing import pack, render
 from usance.records.cloud import cloud_records
 from usance.records.cloud_v04 import CloudV04
 from usance.records.context import RecordContext
-from usance.records.validate_cloud import MAX_MESSAGE_BYTES, message_findings
+from usance.records.validate_cloud import message_findings
+from usance.records.wire import MAX_MESSAGE_BYTES
 
 CONTEXT = RecordContext("TEST-Site", "cloud.test.org", "vo.example.org")
 FORM = CloudV04()

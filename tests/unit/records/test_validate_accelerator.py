@@ -68,6 +68,6 @@ def test_one_record_twice_is_found():
 
 
 def test_what_is_no_such_message_is_found():
-    assert "is another message" in findings(GOOD, version="0.2")[0]
-    assert "is no accelerator message" in str(message_findings(b"APEL-cloud-message: v0.4\n")[0])
+    assert "is not 'APEL-accelerator-message' 0.1" in findings(GOOD, version="0.2")[0]
+    assert "is no JSON object" in str(message_findings(b"APEL-cloud-message: v0.4\n")[0])
     assert "ASCII" in str(message_findings('{"Type": "ü"}'.encode())[0])

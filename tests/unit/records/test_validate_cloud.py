@@ -14,11 +14,11 @@ from usance.records.cloud_v04 import CloudV04
 from usance.records.context import RecordContext
 from usance.records.validate_cloud import (
     _PLAIN,
-    MAX_MESSAGE_BYTES,
     _line_findings,
     message_findings,
     text_findings,
 )
+from usance.records.wire import MAX_MESSAGE_BYTES
 
 CORPUS = json.loads((Path(__file__).parent / "apel_verdicts.json").read_text())
 CONTEXT = RecordContext("TEST-Site", "cloud.test.org", "vo.example.org")

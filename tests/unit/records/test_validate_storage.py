@@ -13,8 +13,8 @@ from usance.records.context import RecordContext
 from usance.records.star import CLOSING, OPENING
 from usance.records.storage import storage_records
 from usance.records.storage_star import StorageStar
-from usance.records.validate_cloud import MAX_MESSAGE_BYTES
 from usance.records.validate_storage import message_findings, text_findings
+from usance.records.wire import MAX_MESSAGE_BYTES
 
 CORPUS = json.loads((Path(__file__).parent / "apel_star_verdicts.json").read_text())
 CONTEXT = RecordContext("TEST-Site", "cloud.test.org", "vo.example.org")

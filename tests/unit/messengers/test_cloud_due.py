@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from apel_arithmetic import ApelDatabase, parse_record
 from server_timelines import SERVER_ID, at, server
 from usance.ledger.values import Changed, StagedRecord
-from usance.messengers.due import due_records
+from usance.messengers.cloud_due import due_records
 from usance.model.period import Period
 from usance.model.usage import usage
 from usance.records.cloud import record_key
