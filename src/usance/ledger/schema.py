@@ -35,7 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
-SCHEMA_VERSION: Final = "0001"
+SCHEMA_VERSION: Final = "0002"
 """The newest migration: what this program reads and writes."""
 
 VERSION_TABLE: Final = "ledger_version"
@@ -91,6 +91,8 @@ project = _table(
     "project",
     *_of_project(),
     Column("revision", BigInteger, nullable=False),  # the last one allotted; the row is the project's lock
+    # The days before this one (counted since 1970) are in usage_day, but for those in dirty_day; null: none.
+    Column("rolled_day", BigInteger),
     PrimaryKeyConstraint("project_id", "cloud_id"),
 )
 
@@ -182,6 +184,7 @@ Index(
     "timeline_end",
     *(timeline.c[name] for name in ("project_id", "cloud_id", "kind", "end_at", "resource_id")),
 )
+Index("timeline_resource", timeline.c.resource_id, timeline.c.kind)  # whose is it?
 Index("timeline_last_at", *(timeline.c[name] for name in ("project_id", "cloud_id", "kind", "last_at")))
 Index(
     "timeline_unsettled",
@@ -217,6 +220,36 @@ span_history = _table(
     Column("revision", BigInteger, nullable=False),
     Column("superseded", BigInteger, nullable=False),
     PrimaryKeyConstraint(*RESOURCE_KEY, "superseded", "start_at"),
+)
+
+# --- usage by day: a cache, made from spans --------------------------------------------------
+
+usage_day = _table(
+    "usage_day",
+    *_of_project(),
+    Column("kind", Id, nullable=False),
+    Column("day", BigInteger, nullable=False),  # in UTC, counted since 1970
+    Column("flavor", Id, nullable=False),  # or the volume's type; empty where there is none
+    Column("state", Id, nullable=False),  # of a server; empty where there is none
+    Column("resources", BigInteger, nullable=False),  # that were there on the day
+    Column("seconds", BigInteger, nullable=False),
+    Column("vcpu_s", BigInteger, nullable=False),
+    Column("ram_mib_s", BigInteger, nullable=False),
+    Column(
+        "disk_gib_s", BigInteger, nullable=False
+    ),  # of a server both disks; the size of a volume
+    Column("size_kib_s", BigInteger, nullable=False),  # of images
+    Column("inferred_s", BigInteger, nullable=False),
+    Column("inferred_vcpu_s", BigInteger, nullable=False),
+    PrimaryKeyConstraint("project_id", "cloud_id", "kind", "day", "flavor", "state"),
+)
+
+dirty_day = _table(
+    "dirty_day",  # a day that was rolled up, and of which something says otherwise since
+    *_of_project(),
+    Column("kind", Id, nullable=False),
+    Column("day", BigInteger, nullable=False),
+    PrimaryKeyConstraint("project_id", "cloud_id", "kind", "day"),
 )
 
 # --- how far it was read, and how that went --------------------------------------------------
@@ -312,6 +345,23 @@ quarantine = _table(
     PrimaryKeyConstraint("project_id", "cloud_id", "messenger", "key"),
 )
 
+# --- what a collector could not understand ---------------------------------------------------
+
+parked = _table(
+    "parked",
+    *_of_project(),  # the project is '' if the message does not say it
+    Column("id", Id, nullable=False),  # a digest of the message: one that comes again is parked once
+    Column("event_type", Text, nullable=False),
+    Column("queue", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # as it came; cut where it is too large
+    Column("size", BigInteger, nullable=False),  # in bytes, before it was cut
+    Column("at", BigInteger, nullable=False),  # when it came last, by the collector's clock
+    Column("times", BigInteger, nullable=False),
+    PrimaryKeyConstraint("project_id", "cloud_id", "id"),
+    wide=True,
+)
+
 # --- reference -------------------------------------------------------------------------------
 
 name = Table(
@@ -332,6 +382,32 @@ counter = Table(
     Column("name", Id, nullable=False),
     Column("value", BigInteger, nullable=False),
     PrimaryKeyConstraint("name"),
+    sqlite_with_rowid=False,
+    info={"group": REFERENCE},
+)
+
+listening = Table(
+    "listening",  # when a collector was there to hear: gaps say that a total may not be complete
+    metadata,
+    Column("cloud_id", Id, nullable=False),
+    Column("collector", Id, nullable=False),  # unique for each process
+    Column("since_at", BigInteger, nullable=False),
+    Column("until_at", BigInteger, nullable=False),
+    Column("messages", BigInteger, nullable=False),
+    PrimaryKeyConstraint("cloud_id", "collector", "since_at"),
+    sqlite_with_rowid=False,
+    info={"group": REFERENCE},
+)
+
+ignored_event = Table(
+    "ignored_event",  # types of events that nothing is made of, counted
+    metadata,
+    Column("cloud_id", Id, nullable=False),
+    Column("event_type", Id, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("since_at", BigInteger, nullable=False),
+    Column("until_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("cloud_id", "event_type"),
     sqlite_with_rowid=False,
     info={"group": REFERENCE},
 )

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from usance.model.observation import Observation
 from usance.model.span import Timeline
 
 
@@ -17,6 +18,47 @@ class Observed(msgspec.Struct, frozen=True):
     duplicates: int  # observations that the ledger had already
     changed: int  # timelines that are different now
     revision: int  # the project's revision after the transaction
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A name that something has, or takes, at an instant."""
+
+    kind: str  # of the thing: "user", "project", "image", "volume_type", ...
+    id: str
+    name: str
+    at: datetime
+
+
+class Parked(msgspec.Struct, frozen=True):
+    """A message that nothing could be made of, and why."""
+
+    cloud_id: str
+    queue: str
+    body: bytes  # as it came, at most what the collector keeps of one
+    size: int  # in bytes, before it was cut
+    reason: str
+    at: datetime  # when it came, by the collector's clock
+    event_type: str = ""  # empty if it can't be told
+    project_id: str = ""
+    id: str = ""  # a digest of the whole message; of what comes in
+    times: int = 1  # how often it came
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """What a collector hands over at once, of any projects and clouds, to be kept in one transaction."""
+
+    observations: tuple[Observation, ...] = ()  # those whose project is not known have the project ''
+    names: tuple[Named, ...] = ()
+    parked: tuple[Parked, ...] = ()
+
+
+class HeardOf(msgspec.Struct, frozen=True):
+    """What became of what was heard."""
+
+    inserted: int  # observations that were new
+    duplicates: int
+    changed: int  # timelines that are different now
+    parked: int  # messages that were not parked before
 
 
 class Changed(msgspec.Struct, frozen=True):

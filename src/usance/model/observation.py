@@ -36,6 +36,7 @@ class DeletionQuality(enum.IntEnum):
     ACTION = 3  # the end of the delete action
     DELETED_AT = 4
     TERMINATED_AT = 5
+    CORRECTION = 6  # what somebody states against what was reported; the greatest `seq` of them counts
 
 
 class Observation(msgspec.Struct, frozen=True):
@@ -65,7 +66,8 @@ class Observation(msgspec.Struct, frozen=True):
     launched: bool = False  # the source says that it ran at least once
     occurrence: str | None = None  # the request id: one occurrence is one fact, whoever reports it
     seq: int | None = None  # the source's own order, where it has one
-    quality: DeletionQuality | None = None  # of deletions
+    # Of deletions; and CORRECTION of a creation, which then counts whatever else is said of it.
+    quality: DeletionQuality | None = None
 
     @property
     def key(self) -> str:

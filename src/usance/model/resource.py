@@ -13,6 +13,7 @@ BACKUP: Final = "backup"  # of a volume
 FLOATING_IP: Final = "floating_ip"
 PORT: Final = "port"  # one on a public network
 ROUTER_GATEWAY: Final = "router_gateway"  # a router, for its addresses on external networks
+IMAGE: Final = "image"
 ENERGY: Final = "energy"  # what one server used on one UTC day; its id is <server id>/<YYYY-MM-DD>
 
 Value = str | int
@@ -50,6 +51,9 @@ FLAVOR_ATTRIBUTES: Final = (
 SIZE_GIB: Final = "size_gib"  # as it was ordered; what lies in it is not known
 VOLUME_TYPE: Final = "volume_type"  # its name
 ATTACHMENTS: Final = "attachments"  # canonical JSON: the sorted list of the ids of the servers
+
+# Accounted attribute of an image, beside the user.
+SIZE_KIB: Final = "size_kib"  # of its data, once it is there; a KiB that was begun counts whole
 
 SERVER_ATTRIBUTES: Final = (USER_ID, STATE, *FLAVOR_ATTRIBUTES, IMAGE_ID)
 

@@ -117,10 +117,10 @@ def next_migrations(tmp_path: Path) -> Path:
     """Return the migrations of a future version, which has one table more."""
     future = tmp_path / "migrations"
     shutil.copytree(migrating.MIGRATIONS, future)
-    (future / "versions" / "0002_next.py").write_text(
+    (future / "versions" / "0003_next.py").write_text(
         "import sqlalchemy as sa\n"
         "from alembic import op\n"
-        f'revision, down_revision = "0002", "{schema.SCHEMA_VERSION}"\n'
+        f'revision, down_revision = "0003", "{schema.SCHEMA_VERSION}"\n'
         "def upgrade():\n"
         '    op.create_table("novelty", sa.Column("project_id", sa.Text(), primary_key=True))\n'
     )
@@ -135,7 +135,7 @@ def test_older_schema_in_sqlite_is_brought_up_to_date_and_keeps_everything(
         before = list(ledger.timelines(*PLACE, "server"))
         store = Store(sqlite_url, create=True)
 
-        migrating.make_ready(store, migrations=next_migrations, target="0002")
+        migrating.make_ready(store, migrations=next_migrations, target="0003")
 
         with store.read() as connection:
             assert sqlalchemy.inspect(connection).has_table("novelty")
@@ -150,9 +150,9 @@ def test_older_schema_in_postgresql_waits_for_its_administrator(
     store = Store(postgres_url, create=True)
 
     with pytest.raises(ConfigurationError, match="older usance") as caught:
-        migrating.make_ready(store, migrations=next_migrations, target="0002")
-    migrating.upgrade(store, migrations=next_migrations, target="0002")
-    migrating.make_ready(store, migrations=next_migrations, target="0002")
+        migrating.make_ready(store, migrations=next_migrations, target="0003")
+    migrating.upgrade(store, migrations=next_migrations, target="0003")
+    migrating.make_ready(store, migrations=next_migrations, target="0003")
 
     assert caught.value.hint == "usance db upgrade"
     store.close()
