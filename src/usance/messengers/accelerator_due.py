@@ -39,10 +39,6 @@ class AcceleratorMaker(TimelineMaker):
         """Return the first instant of the month that a record key names."""
         return key_month(key)
 
-    def counted_until(self, staged: Mapping[str, StagedRecord], until: datetime) -> datetime:
-        """Return up to when a server is to be counted: never less far than before."""
-        return max([until, *(one.created_at for one in staged.values())])
-
 
 def due_records(
     changed: Changed,

@@ -116,9 +116,9 @@ class TimelineMaker(ABC):
     def month_of(self, key: str) -> datetime:
         """Return the first instant of the month that a record key names."""
 
-    def counted_until(self, staged: Mapping[str, StagedRecord], until: datetime) -> datetime:  # noqa: ARG002 - for those that state cumulatively
-        """Return up to when a resource is to be counted."""
-        return until
+    def counted_until(self, staged: Mapping[str, StagedRecord], until: datetime) -> datetime:
+        """Return up to when a resource is to be counted: never less far than was stated before."""
+        return max([until, *(one.created_at for one in staged.values())])
 
     def due(self, asked: Asked) -> Iterator[Due]:
         """Yield what is due, resource by resource."""
