@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from datetime import datetime
 from pathlib import Path
 
@@ -173,6 +174,47 @@ class PublishSettings(msgspec.Struct, frozen=True):
         return f"PublishSettings({self.protocol}, {', '.join(self.hosts)})"
 
 
+class Strategy(enum.Flag):
+    """How a caller of the API may prove who she is."""
+
+    PRIVATE_KEY = enum.auto()
+    KEYSTONE = enum.auto()
+
+
+class ApiSettings(msgspec.Struct, frozen=True):
+    """How the API is served, whom it lets in, and within which limits."""
+
+    bind_ip: str = "127.0.0.1"
+    bind_port: int = 8000
+    almanach_version: int = 4  # whose shapes and statuses its routes have: 3 or 4
+    tls_certificate: Path | None = None  # None: plain HTTP
+    tls_key: Path | None = None
+    trusted_proxies: tuple[str, ...] = ()  # addresses and networks whose X-Forwarded-For counts
+    metrics_from: tuple[str, ...] = ("127.0.0.0/8", "::1")  # networks that see /metrics without a token
+    rate_limit: int = 6000  # requests of one caller in a minute; 0: any number
+    failure_limit: int = 30  # refused tokens from one address in a minute; 0: any number
+    max_body_bytes: int = 1 << 20  # of a request
+    max_page: int = 1000  # rows of one page
+    timeout_s: int = 60  # until an answer begins
+    connections: int = 512  # open at once
+    ledger_threads: int = 4  # that read it at once
+    # --- who may
+    strategy: Strategy = Strategy.PRIVATE_KEY
+    private_key: str | None = None
+    keystone: AuthSettings | None = None  # our account, with which tokens are validated
+    keystone_url: str | None = None  # where a token validates itself, if there is no account
+    keystone_cafile: str | None = None
+    keystone_insecure: bool = False
+    token_cache_s: int = 300  # for which a validated token is not asked about again; 0: always asked
+    admin_roles: frozenset[str] = frozenset({"admin"})  # see everything and change everything
+    reader_roles: frozenset[str] = frozenset({"usance:reader"})  # see everything
+    writer_roles: frozenset[str] = frozenset({"usance:writer"})  # see everything and write
+
+    def __repr__(self) -> str:
+        """Say where and how, never the key."""
+        return f"ApiSettings({self.bind_ip}:{self.bind_port}, {self.strategy!r})"
+
+
 class Settings(msgspec.Struct, frozen=True):
     """Everything that a run needs to know."""
 
@@ -192,6 +234,7 @@ class Settings(msgspec.Struct, frozen=True):
     publish: PublishSettings = PublishSettings()
     neutron: NeutronSettings = NeutronSettings()
     prometheus: PrometheusSettings = PrometheusSettings()
+    api: ApiSettings = ApiSettings()
     name: str | None = None  # of the cloud, where the configuration has several
     # Where cASO left its lastrun files for this cloud; None: nowhere.
     caso_spool_dir: Path | None = None
