@@ -16,13 +16,17 @@ from sqlalchemy import delete, select
 
 from usance.ledger import delivering, migrating, naming, reading, schema, status, watermarks
 from usance.ledger.engine import Store, bulk_insert
+from usance.ledger.hearing import hear
 from usance.ledger.locking import lock_project
 from usance.ledger.observing import observe
+from usance.ledger.parking import Parking
 from usance.ledger.past import Past
 from usance.ledger.rehearsal import rehearsal_of
 from usance.ledger.staging import Outbox, quarantined
 from usance.ledger.values import (
     Changed,
+    Heard,
+    HeardOf,
     Looked,
     Message,
     MessageState,
@@ -123,6 +127,22 @@ class Ledger:
             )
         self._store.grown(project_id, cloud_id, observed.inserted)
         return observed
+
+    def hear(self, heard: Heard) -> HeardOf:
+        """Keep what a collector heard of any projects and clouds, and the timelines that it changes.
+
+        What the ledger has already is counted and ignored, but for parked messages, whose times are
+        counted. A message may be acknowledged after it.
+        """
+        with self._store.write() as connection:
+            kept = hear(connection, heard, tolerance=self._tolerance, now=datetime.now(UTC))
+        self._store.grown("", "", kept.inserted)
+        return kept
+
+    @property
+    def parking(self) -> Parking:
+        """The messages that nothing could be made of."""
+        return Parking(self._store)
 
     def statements(
         self, project_id: str, cloud_id: str, source: str, kind: str, ids: Sequence[str]

@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 def insert_new(connection: Connection, table: Table) -> Insert:
     """Return a statement that inserts a row unless its key is there already."""
-    return _insert(connection, table).on_conflict_do_nothing()
+    return insert_with(connection, table).on_conflict_do_nothing()
 
 
 def upsert(connection: Connection, table: Table) -> Insert:
     """Return a statement that inserts a row, or replaces all that is not key of the one that is there."""
     key = [column.name for column in table.primary_key]
     rest = [column.name for column in table.columns if column.name not in key]
-    insert = _insert(connection, table)
+    insert = insert_with(connection, table)
     return insert.on_conflict_do_update(
         index_elements=key, set_={name: insert.excluded[name] for name in rest}
     )
 
 
-def _insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+def insert_with(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """Return the engine's own insert; the other engine is not loaded, which takes 0.05 s."""
     if connection.dialect.name == "sqlite":
         from sqlalchemy.dialects.sqlite import insert  # noqa: PLC0415  # as said above

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -13,6 +13,7 @@ from usance.ledger import schema
 from usance.ledger.engine import clean
 from usance.ledger.locking import upsert
 from usance.ledger.rows import pages
+from usance.ledger.values import Named
 from usance.model.period import to_us
 
 _PAGE = 500
@@ -77,3 +78,29 @@ def remember_names(connection: Connection, kind: str, given: Mapping[str, str], 
     ]
     if fresh:
         connection.execute(upsert(connection, schema.name), fresh)
+
+
+def remember_named(connection: Connection, named: Iterable[Named]) -> None:
+    """Note names as they were heard, each with its own instant.
+
+    What the ledger has already for that instant is not written again.
+    """
+    heard: dict[tuple[str, str], dict[int, str]] = {}
+    for one in named:
+        heard.setdefault((one.kind, clean(one.id)), {})[to_us(one.at)] = clean(one.name)
+    fresh = []
+    for (kind, thing), names_heard in sorted(heard.items()):
+        known = _all_names(connection, kind, thing)
+        for since_at, name in sorted(names_heard.items()):
+            before = max((at for at in known if at <= since_at), default=None)
+            if before is None or known[before] != name:
+                known[since_at] = name
+                fresh.append({"kind": kind, "id": thing, "since_at": since_at, "name": name})
+    if fresh:
+        connection.execute(upsert(connection, schema.name), fresh)
+
+
+def _all_names(connection: Connection, kind: str, thing: str) -> dict[int, str]:
+    table = schema.name.c
+    query = select(table.since_at, table.name).where(table.kind == kind, table.id == thing)
+    return dict(connection.execute(query).all())

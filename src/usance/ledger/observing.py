@@ -144,7 +144,8 @@ class _Work:
         by_id = ((one_id, list(one)) for one_id, one in groupby(said, key=lambda one: one.resource.id))
         for page in pages(by_id, PAGE):
             new = self._insert_new(kind, dict(page))
-            if new:
+            # What nobody is known to own is only kept: it has no life of its own.
+            if new and self.project_id:
                 self._report(kind, new)
                 self._update(kind, new)
 

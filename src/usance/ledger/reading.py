@@ -220,5 +220,9 @@ def lives_in(connection: Connection, project_id: str, cloud_id: str) -> bool:
 def projects(connection: Connection) -> list[tuple[str, str]]:
     """Return (project id, cloud id) of all that the ledger knows."""
     table = schema.project.c
-    query = select(table.project_id, table.cloud_id).order_by(table.project_id, table.cloud_id)
+    query = (
+        select(table.project_id, table.cloud_id)
+        .where(table.project_id != "")  # under which is kept what nobody is known to own
+        .order_by(table.project_id, table.cloud_id)
+    )
     return [(project_id, cloud_id) for project_id, cloud_id in connection.execute(query)]

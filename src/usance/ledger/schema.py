@@ -235,9 +235,7 @@ usage_day = _table(
     Column("seconds", BigInteger, nullable=False),
     Column("vcpu_s", BigInteger, nullable=False),
     Column("ram_mib_s", BigInteger, nullable=False),
-    Column(
-        "disk_gib_s", BigInteger, nullable=False
-    ),  # of a server both disks; the size of a volume
+    Column("disk_gib_s", BigInteger, nullable=False),  # of a server both disks; the size of a volume
     Column("size_kib_s", BigInteger, nullable=False),  # of images
     Column("inferred_s", BigInteger, nullable=False),
     Column("inferred_vcpu_s", BigInteger, nullable=False),
