@@ -17,6 +17,7 @@ from sqlalchemy import delete, select
 from usance.ledger import delivering, migrating, naming, reading, schema, status, watermarks
 from usance.ledger.engine import Store, bulk_insert
 from usance.ledger.hearing import hear
+from usance.ledger.listening import Listening
 from usance.ledger.locking import lock_project
 from usance.ledger.observing import observe
 from usance.ledger.parking import Parking
@@ -143,6 +144,11 @@ class Ledger:
     def parking(self) -> Parking:
         """The messages that nothing could be made of."""
         return Parking(self._store)
+
+    @property
+    def listening(self) -> Listening:
+        """When collectors were there to hear, and what they made nothing of."""
+        return Listening(self._store)
 
     def statements(
         self, project_id: str, cloud_id: str, source: str, kind: str, ids: Sequence[str]
