@@ -14,8 +14,10 @@ from itertools import groupby
 
 import msgspec
 
-from usance.model.observation import Observation
+from usance.model.observation import DeletionQuality, Observation
 from usance.model.resource import Value
+
+_CORRECTION = DeletionQuality.CORRECTION
 
 
 class Claim(msgspec.Struct):
@@ -30,6 +32,7 @@ class Claim(msgspec.Struct):
     occurrence: str | None
     seq: int | None
     seq_source: str  # whose order `seq` is
+    correction: bool = False  # it counts before other claims of its instant, and no sighting doubts it
 
     @property
     def _fineness(self) -> tuple[int, datetime]:
@@ -45,6 +48,7 @@ class Claim(msgspec.Struct):
     def support(self, other: Claim) -> None:
         """Take from another claim of the same fact what it knows better, except the time."""
         self.begin = min(self.begin, other.begin)
+        self.correction = self.correction or other.correction
         if other.seq is not None and (
             self.seq is None or (other.seq, other.seq_source) > (self.seq, self.seq_source)
         ):
@@ -63,6 +67,7 @@ def claim_of(observation: Observation, attribute: str, *, creation: bool) -> Cla
         occurrence=observation.occurrence,
         seq=observation.seq,
         seq_source=observation.source,
+        correction=observation.quality is _CORRECTION,
     )
 
 
@@ -86,10 +91,17 @@ def in_order(claims: Iterable[Claim]) -> list[Claim]:
     return ordered
 
 
-def _position(claim: Claim) -> tuple[bool, bool, datetime, int, int]:
+def _position(claim: Claim) -> tuple[bool, bool, datetime, bool, int, int]:
     told_at_creation = claim.creation and claim.value is not None
     seq = -1 if claim.seq is None else claim.seq
-    return not claim.creation, told_at_creation, claim.at, seq, -claim.resolution_us
+    return (
+        not claim.creation,
+        told_at_creation,
+        claim.at,
+        claim.correction,
+        seq,
+        -claim.resolution_us,
+    )
 
 
 def _merge_occurrences(claims: Iterable[Claim]) -> list[Claim]:

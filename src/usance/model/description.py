@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from usance.model.observation import Observation, Verb
+from usance.model.observation import DeletionQuality, Observation, Verb
 from usance.model.resource import Value
 from usance.model.span import Described
 
 _SEEN = Verb.SEEN
+_CORRECTION = DeletionQuality.CORRECTION
 _AT_CREATION = (Verb.CREATED, Verb.ENTERED)
 
 
@@ -54,8 +55,12 @@ def _dated(attribute: str, entries: list[tuple[datetime, bool, Observation]]) ->
 
 
 def _latest(observations: list[Observation], attribute: str) -> Value:
-    """Return what the latest says; the key decides between those of one instant that differ."""
+    """Return what a correction, or else the latest, says; the key decides between equals that differ."""
     value = observations[0].described[attribute]
     if any(one.described[attribute] != value for one in observations):
-        value = max(observations, key=lambda one: (one.at, one.key)).described[attribute]
+        value = max(observations, key=_rank).described[attribute]
     return value
+
+
+def _rank(one: Observation) -> tuple[bool, datetime, int, str]:
+    return one.quality is _CORRECTION, one.at, -1 if one.seq is None else one.seq, one.key

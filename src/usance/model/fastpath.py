@@ -71,6 +71,7 @@ def _is_plain(observation: Observation) -> bool:
         and observation.resolution_us == 0
         and not observation.untold
         and observation.seq is None
+        and observation.quality is None
     )
 
 

@@ -14,6 +14,7 @@ from usance.model.span import LIFE, Anomaly, Doubt
 
 _CREATED, _CHANGED, _DELETED = Verb.CREATED, Verb.CHANGED, Verb.DELETED
 _LEFT, _ENTERED, _SEEN, _GONE = Verb.LEFT, Verb.ENTERED, Verb.SEEN, Verb.GONE
+_CORRECTION = DeletionQuality.CORRECTION
 
 END_STATES = frozenset({"deleted", "soft-delete"})
 """States that a server shows when it is on its way out; nobody uses it in them."""
@@ -44,8 +45,11 @@ def creation_of(observations: Sequence[Observation]) -> Creation | None:
     """Return the finest, then earliest creation that any observation carries; None if there was no life.
 
     What entered from another project lives here since then, whatever created_at says. Where nothing
-    dates the creation it is the earliest claim or sighting, inferred.
+    dates the creation it is the earliest claim or sighting, inferred. A correction stands above all that.
     """
+    corrected = _last_correction(observations, _CREATED)
+    if corrected is not None:
+        return Creation(corrected.at, exact=True)
     dated: list[tuple[int, datetime]] = []
     entered: list[datetime] = []
     left: list[datetime] = []
@@ -87,8 +91,14 @@ def end_of(
 
     The deletion of the best quality counts, then the finest, then the earliest. Only an explicit
     sighting of life that begins later than it + tolerance voids it. Without one, the end of the
-    first absence that begins later than tolerance after the last evidence of life is inferred.
+    first absence that begins later than tolerance after the last evidence of life is inferred. A
+    correction stands above all that, and settles what was odd about it.
     """
+    corrected = _last_correction(observations, _DELETED)
+    if corrected is not None:
+        early = corrected.at < begin - tolerance
+        odd = (Anomaly("deleted-before-created", corrected.at),) if early else ()
+        return End(max(corrected.at, begin), anomalies=odd)
     claims, anomalies = _valid_ends(observations, tolerance)
     if not claims:
         return _inferred_end(observations, sightings, begin, tolerance, anomalies)
@@ -102,6 +112,14 @@ def last_seen_begin(observations: Iterable[Observation]) -> datetime | None:
     """Return the begin of the latest look that saw the resource alive, explicitly."""
     begins = (one.begin or one.at for one in observations if one.verb is _SEEN and one.is_evidence_of_life)
     return max(begins, default=None)
+
+
+def _last_correction(observations: Iterable[Observation], verb: Verb) -> Observation | None:
+    """Return the correction that was made last, by its own order and by no clock of the cloud's."""
+    corrections = [one for one in observations if one.verb is verb and one.quality is _CORRECTION]
+    if len(corrections) < 2:
+        return corrections[0] if corrections else None
+    return max(corrections, key=lambda one: (-1 if one.seq is None else one.seq, one.at, one.key))
 
 
 _Claim = tuple[int, int, datetime]  # quality, resolution, instant

@@ -66,7 +66,8 @@ class Observation(msgspec.Struct, frozen=True):
     launched: bool = False  # the source says that it ran at least once
     occurrence: str | None = None  # the request id: one occurrence is one fact, whoever reports it
     seq: int | None = None  # the source's own order, where it has one
-    # Of deletions; and CORRECTION of a creation, which then counts whatever else is said of it.
+    # Of deletions. CORRECTION also of a creation, which then counts whatever else is said of it; and of a
+    # change, which counts before others of its instant and is doubted by no sighting until the next claim.
     quality: DeletionQuality | None = None
 
     @property

@@ -16,6 +16,9 @@ ROUTER_GATEWAY: Final = "router_gateway"  # a router, for its addresses on exter
 IMAGE: Final = "image"
 ENERGY: Final = "energy"  # what one server used on one UTC day; its id is <server id>/<YYYY-MM-DD>
 
+KINDS: Final = (SERVER, VOLUME, SNAPSHOT, BACKUP, FLOATING_IP, PORT, ROUTER_GATEWAY, IMAGE, ENERGY)
+"""Every kind of resource that is accounted."""
+
 Value = str | int
 """What an attribute can be. Decimals are canonical strings; what is not known is absent."""
 

@@ -42,6 +42,7 @@ class _Stretch(msgspec.Struct):
     claimed: bool = True  # False: nobody claimed anything here; it lasts from the creation to the first claim
     doubt_until: datetime | None = None  # the value is inferred from `start` until then
     doubtful: bool = False  # the value is inferred all the way
+    corrected: bool = False  # somebody stated it against what was reported: no sighting changes it
 
 
 def track(
@@ -72,6 +73,7 @@ def _stretches(claims: Sequence[Claim], begin: datetime) -> list[_Stretch]:
     for claim in claims:
         start = begin if claim.creation else max(claim.at, begin)
         stretch = _Stretch(start, start if claim.creation else claim.begin, claim.value, start)
+        stretch.corrected = claim.correction and claim.value is not None
         if claim.creation:
             stretches[0] = stretch
         else:
@@ -147,6 +149,8 @@ class _Row:
         if any(one.value == value for one in touched):
             if here.value == value and glimpse.begin > here.evidence:
                 here.evidence = glimpse.begin
+            return
+        if any(one.corrected for one in touched):
             return
         candidates = touched + self._under_way(glimpse)
         if any(one.value == value for one in candidates):

@@ -71,8 +71,15 @@ def _claim(random: Random, source: str) -> Observation:
         created_resolution_us=random.choice((0, 1_000_000)),
         occurrence=_maybe(random, f"req-{random.randrange(4)}"),
         seq=_maybe(random, random.randrange(5)),
-        quality=random.choice((None, *DeletionQuality)) if verb is Verb.DELETED else None,
+        quality=_quality(random, verb),
     )
+
+
+def _quality(random: Random, verb: Verb) -> DeletionQuality | None:
+    if verb is Verb.DELETED:
+        return random.choice((None, *DeletionQuality))
+    corrects = verb in (Verb.CREATED, Verb.CHANGED) and random.random() < 0.2
+    return DeletionQuality.CORRECTION if corrects else None
 
 
 def _sighting(random: Random, source: str) -> Observation:
