@@ -9,31 +9,28 @@ early; what does not stand in the row (the other attachments of a volume with se
 
 from __future__ import annotations
 
-import json
 from datetime import datetime, timedelta
 
 import msgspec
 
 from usance.model.observation import Observation, Verb
 from usance.model.resource import ATTACHMENTS, SIZE_GIB, USER_ID, VOLUME, VOLUME_TYPE, Resource, Value
+from usance.model.storage import (
+    BOOTABLE,
+    LONGEST,
+    NAME,
+    NO_ATTACHMENTS,
+    NOT_YET_THERE,
+    OF_VOLUME,
+    STATUS,
+    ZONE,
+    attachments,
+)
 from usance.sources.cinder_rows import AttachmentRow, StorageRow
 from usance.sources.nova_rows import parse_instant
 
 WHOLE_SECOND_US = 1_000_000
 """Cinder's database keeps whole seconds."""
-
-LONGEST = 1024
-NOTHING = "[]"
-
-# Described attributes.
-NAME = "name"
-STATUS = "status"
-ZONE = "zone"
-BOOTABLE = "bootable"
-OF_VOLUME = "volume_id"
-
-NOT_YET_THERE = frozenset({"creating", "downloading", "error", "managing", "error_managing", "deleting"})
-"""What has shown no other status may never have come to be: a creation that fails ends in `error`."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -118,14 +115,12 @@ def _accounted(seen: Seen) -> dict[str, Value]:
     if seen.resource.kind == VOLUME:
         if row.volume_type:
             found[VOLUME_TYPE] = row.volume_type[:LONGEST]
-        found[ATTACHMENTS] = canonical(row.attachments)
+        found[ATTACHMENTS] = _attached_to(row.attachments)
     return found
 
 
-def canonical(attachments: list[AttachmentRow]) -> str:
-    """Return the ids of what a volume is attached to, each once, as canonical JSON."""
-    ids = {one.server_id or one.attachment_id or "" for one in attachments} - {""}
-    return json.dumps(sorted(one[:LONGEST] for one in ids), separators=(",", ":"))
+def _attached_to(rows: list[AttachmentRow]) -> str:
+    return attachments(one.server_id or one.attachment_id for one in rows)
 
 
 def _created(seen: Seen, created_at: datetime) -> Observation:
@@ -136,7 +131,7 @@ def _created(seen: Seen, created_at: datetime) -> Observation:
         at=created_at,
         source=seen.source,
         resolution_us=WHOLE_SECOND_US,
-        accounted={ATTACHMENTS: NOTHING} if seen.resource.kind == VOLUME else {},
+        accounted={ATTACHMENTS: NO_ATTACHMENTS} if seen.resource.kind == VOLUME else {},
         created_at=created_at,
         created_resolution_us=WHOLE_SECOND_US,
     )
@@ -163,7 +158,7 @@ def _attached(seen: Seen, created_at: datetime | None) -> list[Observation]:
                 at=at,
                 source=seen.source,
                 resolution_us=WHOLE_SECOND_US,
-                accounted={ATTACHMENTS: canonical(row.attachments)} if alone else {},
+                accounted={ATTACHMENTS: _attached_to(row.attachments)} if alone else {},
                 untold=() if alone else (ATTACHMENTS,),
             )
         )

@@ -6,7 +6,6 @@ from two looks. So every look is a full one, at one project, with its id in the 
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
@@ -22,6 +21,7 @@ from usance.cloud.plugins import TokenScope
 from usance.cloud.projects import Project
 from usance.config.settings import NeutronSettings, Settings
 from usance.http.errors import StatusError
+from usance.model.addresses import DESCRIPTION, LONGEST, NAME, NETWORK_ID, canonical, server_behind
 from usance.model.errors import DoubtfulLookError
 from usance.model.observation import Batch, Look, Observation, Scope, Verb
 from usance.model.resource import (
@@ -47,8 +47,6 @@ SLICE: Final = 500
 NO_RECORDS: Final = "there are no records of public addresses"
 
 _WHOLE_SECOND_US: Final = 1_000_000
-_LONGEST: Final = 255
-_COMPUTE: Final = "compute:"
 _INFRASTRUCTURE: Final = "network:"
 _SUBPORT: Final = "trunk:subport"
 
@@ -229,8 +227,8 @@ class FloatingIpSource(_NeutronSource):
         return _Seen(
             {
                 ADDRESSES: _addresses([FixedIp(row.floating_ip_address)]),
-                PORT_ID: (row.port_id or "")[:_LONGEST],
-                SERVER_ID: "" if details is None else _server(details.device_id, details.device_owner),
+                PORT_ID: (row.port_id or "")[:LONGEST],
+                SERVER_ID: "" if details is None else server_behind(details.device_id, details.device_owner),
             },
             _described(None, row.description, row.floating_network_id),
             _created(row.created_at),
@@ -301,14 +299,14 @@ class PortSource(_NeutronSource):
             return {}
         ports = {one.id: one for one in await self._cloud.addresses.ports(scope, project.id)}
         return {
-            trunk: _server(parent.device_id, parent.device_owner)
+            trunk: server_behind(parent.device_id, parent.device_owner)
             for trunk, port_id in trunks.items()
             if (parent := ports.get(port_id)) is not None
         }
 
     @staticmethod
     def _of(row: Port, parents: Mapping[str, str]) -> _Seen:
-        server = _server(row.device_id, row.device_owner)
+        server = server_behind(row.device_id, row.device_owner)
         if row.device_owner == _SUBPORT:
             server = parents.get(row.device_id or "", "")
         return _Seen(
@@ -361,25 +359,13 @@ def _is_used(row: Port) -> bool:
     return not (row.device_owner or "").startswith(_INFRASTRUCTURE)
 
 
-def _server(device_id: str | None, owner: str | None) -> str:
-    """Return the server that a device is; '' for a load balancer, a router, or nothing at all."""
-    return (device_id or "")[:_LONGEST] if (owner or "").startswith(_COMPUTE) else ""
-
-
 def _addresses(fixed: Iterable[FixedIp]) -> str:
-    """Return addresses in canonical form, each once, in order; what is none is left out."""
-    found = set()
-    for one in fixed:
-        try:
-            found.add(ipaddress.ip_address(one.ip_address or ""))
-        except ValueError:
-            continue
-    return " ".join(str(one) for one in sorted(found, key=lambda one: (one.version, int(one))))
+    return canonical(one.ip_address for one in fixed)
 
 
 def _described(name: str | None, description: str | None, network_id: str | None) -> dict[str, Value]:
-    said = {"name": name, "description": description, "network_id": network_id}
-    return {key: value[:_LONGEST] for key, value in said.items() if value}
+    said = {NAME: name, DESCRIPTION: description, NETWORK_ID: network_id}
+    return {key: value[:LONGEST] for key, value in said.items() if value}
 
 
 def _created(text: str | None) -> datetime | None:
