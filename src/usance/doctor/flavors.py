@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from usance.cloud.flavors import FlavorReader, FlavorRow
 from usance.config.settings import FlavorKeys
 from usance.doctor.check import Check, Verdict
 from usance.http.errors import one_line
 from usance.model.resource import BENCHMARK_TYPE, BENCHMARK_VALUE
-from usance.sources.nova_flavors import FlavorReader
-from usance.sources.nova_rows import FlavorRow, ServerRow
+from usance.sources.nova_rows import ServerRow
 
 _SHOWN: Final = 10
 _BENCHMARK: Final = (BENCHMARK_TYPE, BENCHMARK_VALUE)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from usance.cloud.flavors import FlavorRow
 from usance.doctor.check import Check, Verdict
 from usance.doctor.place import Place, refused
 from usance.doctor.policies import (
@@ -26,7 +27,7 @@ from usance.doctor.policies import (
 from usance.doctor.releases import NOVA_COSTS, dotted, lost, releases_of, titles
 from usance.model.errors import CloudError
 from usance.sources.nova_api import ACTION_END, DELETED_ACTIONS, EMBEDDED_FLAVOR, NovaApi, is_path_safe
-from usance.sources.nova_rows import ActionDocument, ActionRow, ActionsPage, FlavorRow, ServerRow
+from usance.sources.nova_rows import ActionDocument, ActionRow, ActionsPage, ServerRow
 
 EVENTS_FOR_ALL: Final = (2, 51)  # the steps of an action are told to whoever may see it
 SPECS_IN_FLAVORS: Final = (2, 61)

@@ -12,6 +12,7 @@ import msgspec
 
 from usance.cloud.access import Cloud
 from usance.cloud.catalog import NoEndpointError
+from usance.cloud.flavors import NOTHING, FlavorReader, FlavorRow
 from usance.cloud.plugins import TokenScope
 from usance.cloud.projects import Project
 from usance.config.settings import FlavorKeys, Settings
@@ -41,8 +42,6 @@ from usance.sources.gnocchi_observations import (
 )
 from usance.sources.gnocchi_rows import POLLED_ONLY, ServerRow, told_instant
 from usance.sources.nova_api import NovaApi
-from usance.sources.nova_flavors import NOTHING, FlavorReader
-from usance.sources.nova_rows import FlavorRow
 from usance.sources.side_by_side import side_by_side, sliced
 from usance.sources.source import Memory
 from usance.sources.twice import look_twice

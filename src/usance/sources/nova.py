@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from usance.cloud.access import Cloud
+from usance.cloud.flavors import FlavorReader
 from usance.cloud.plugins import TokenScope
 from usance.cloud.projects import Project
 from usance.config.settings import FlavorKeys, Settings
@@ -21,7 +22,6 @@ from usance.model.period import EPOCH
 from usance.model.resource import SERVER, Resource
 from usance.sources.nova_actions import doubtful, tell
 from usance.sources.nova_api import NovaApi, is_path_safe
-from usance.sources.nova_flavors import FlavorReader
 from usance.sources.nova_observations import NAME, Seen, gone, observations, sighting
 from usance.sources.nova_rows import ActionRow, EventRow, ServerRow
 from usance.sources.nova_states import SOFT_DELETED, state_of

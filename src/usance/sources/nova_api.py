@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from usance.cloud.flavors import FlavorRow
 from usance.cloud.plugins import TokenScope
 from usance.cloud.service import Service
 from usance.http.errors import StatusError
@@ -18,7 +19,6 @@ from usance.sources.nova_rows import (
     ActionRow,
     ActionsPage,
     EventRow,
-    FlavorRow,
     ServerDocument,
     ServerRow,
     ServersPage,

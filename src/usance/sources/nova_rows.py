@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
+
+from usance.cloud.flavors import FlavorRow
 
 
 def parse_instant(text: str | None) -> datetime | None:
@@ -30,20 +31,6 @@ class Link(msgspec.Struct):
 def next_link(links: list[Link]) -> str | None:
     """Return where the next page is; None on the last one."""
     return next((link.href for link in links if link.rel == "next"), None)
-
-
-class FlavorRow(msgspec.Struct):
-    """A flavor: embedded in a server (2.47 and later), or as `GET /flavors/<id>` answers it."""
-
-    id: str | None = None
-    original_name: str | None = None
-    name: str | None = None
-    vcpus: int | None = None
-    ram: int | None = None  # MiB
-    disk: int | None = None  # GiB, of the root disk
-    ephemeral: int | None = None  # GiB
-    old_ephemeral: int | None = msgspec.field(default=None, name="OS-FLV-EXT-DATA:ephemeral")
-    extra_specs: dict[str, Any] | None = None  # None where the policy hides them
 
 
 class ImageRow(msgspec.Struct):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from usance.cloud.flavors import FlavorRow
 from usance.cloud.projects import Project
 from usance.config.findings import Finding, Level
 from usance.config.settings import (
@@ -28,7 +29,7 @@ from usance.doctor.peers import Peer, _messaging, peers_of
 from usance.doctor.place import role_to_name
 from usance.ledger.values import MessengerStatus, SourceStatus, Status
 from usance.model.errors import CloudError
-from usance.sources.nova_rows import FlavorRow, ServerRow
+from usance.sources.nova_rows import ServerRow
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FINE = Check("a", "here", Verdict.OK, "it is")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from usance.cloud.flavors import FlavorReader, FlavorRow, canonical_decimal
 from usance.config.settings import FlavorKeys
 from usance.model.accelerator import AcceleratorAlias
 from usance.model.observation import Observation, Verb
@@ -17,8 +18,6 @@ from usance.model.resource import (
     Resource,
 )
 from usance.model.timeline import timeline
-from usance.sources.nova_flavors import FlavorReader, canonical_decimal
-from usance.sources.nova_rows import FlavorRow
 
 NONE = {ACCELERATORS: "", BENCHMARK_TYPE: "", BENCHMARK_VALUE: ""}
 SIZE = {"flavor": "m1", "vcpus": 2, "ram_mib": 2048, "disk_gib": 20, "ephemeral_gib": 0}

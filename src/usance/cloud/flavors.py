@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from usance.config.settings import FlavorKeys
 from usance.http.errors import one_line
 from usance.model.accelerator import RESOURCE_CLASSES, Told, accelerators_in, unknown_aliases
@@ -22,7 +24,6 @@ from usance.model.resource import (
     VCPUS,
     Value,
 )
-from usance.sources.nova_rows import FlavorRow
 
 LOG = logging.getLogger(__name__)
 
@@ -36,6 +37,20 @@ _MOST_NAMED = 16  # resource classes and traits of one flavor
 # Numbered and named groups count like the unnumbered one (Placement, "granular resource requests").
 _RESOURCE: Final = re.compile(r"resources(?:\d+|_[A-Za-z0-9_-]{1,64})?:(?P<name>[A-Z0-9_]{1,255})")
 _TRAIT: Final = re.compile(r"trait(?:\d+|_[A-Za-z0-9_-]{1,64})?:(?P<name>[A-Z0-9_]{1,255})")
+
+
+class FlavorRow(msgspec.Struct):
+    """A flavor: embedded in a server (2.47 and later), or as `GET /flavors/<id>` answers it."""
+
+    id: str | None = None
+    original_name: str | None = None
+    name: str | None = None
+    vcpus: int | None = None
+    ram: int | None = None  # MiB
+    disk: int | None = None  # GiB, of the root disk
+    ephemeral: int | None = None  # GiB
+    old_ephemeral: int | None = msgspec.field(default=None, name="OS-FLV-EXT-DATA:ephemeral")
+    extra_specs: dict[str, Any] | None = None  # None where the policy hides them
 
 
 class FlavorReader:
