@@ -12,6 +12,7 @@ import msgspec
 from oslo_config import cfg
 
 from usance.config.clouds import chosen_clouds, cloud_names, cloud_reader, told_apart
+from usance.config.collector import read_collector
 from usance.config.credentials import NOTHING, Credentials, find_credentials
 from usance.config.energy import read_prometheus
 from usance.config.findings import Finding, Level, find_oddities
@@ -212,6 +213,7 @@ def _settings(
         extractors_by_default=Need.RECORDS in need and not reader.is_written("extractor"),
         flavor_keys=_flavor_keys(reader),
         publish=read_publish(reader),
+        collector=read_collector(reader),
         neutron=_neutron(reader),
         prometheus=read_prometheus(reader),
         caso_spool_dir=(

@@ -12,6 +12,7 @@ from typing import Final
 
 from oslo_config import cfg, types
 
+from usance.config.collector_options import COLLECTOR_OPTIONS
 from usance.config.energy_options import CIM_OPTIONS, PROMETHEUS_OPTIONS
 from usance.config.messenger_options import (
     FILE_OPTIONS,
@@ -262,6 +263,7 @@ OWN_GROUPS: Final[dict[str, list[cfg.Opt]]] = {
     "neutron": NEUTRON_OPTIONS,
     "ssm": SSM_OPTIONS,
     "publish": PUBLISH_OPTIONS,
+    "collector": COLLECTOR_OPTIONS,
     "prometheus": PROMETHEUS_OPTIONS,
     "greendigit_cim": CIM_OPTIONS,
     "messenger_file": [*FILE_OPTIONS, *MESSENGER_OPTIONS],
@@ -283,7 +285,7 @@ OF_A_CLOUD: Final[dict[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """What the section of a cloud may say, beside the options of [keystone_auth], and where it belongs."""
 
-GROUPS_OF_A_CLOUD: Final = ("benchmark", "accelerator", "neutron", "prometheus")
+GROUPS_OF_A_CLOUD: Final = ("benchmark", "accelerator", "neutron", "prometheus", "collector")
 """Groups whose options the section of a cloud may say, as `group.option`."""
 
 OLD_LOG_OPTIONS: Final[list[cfg.Opt]] = [

@@ -139,6 +139,63 @@ class QueueSettings(msgspec.Struct, frozen=True):
     path_type: str = "dirq"  # or "directory": any files
 
 
+class BrokerHost(msgspec.Struct, frozen=True):
+    """One node of a message broker, and the account there."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+
+    def __repr__(self) -> str:
+        """Say where, never the password."""
+        return f"{self.host}:{self.port}"
+
+
+class BrokerSettings(msgspec.Struct, frozen=True):
+    """One virtual host of a message broker; the hosts are nodes of one cluster."""
+
+    hosts: tuple[BrokerHost, ...]
+    virtual_host: str = "/"
+    tls: bool = False
+
+    def __repr__(self) -> str:
+        """Say where, never a password."""
+        return f"{','.join(map(repr, self.hosts))}/{self.virtual_host.removeprefix('/')}"
+
+    __str__ = __repr__
+
+
+class CollectorSettings(msgspec.Struct, frozen=True):
+    """Where notifications are listened to, and how they are kept."""
+
+    brokers: tuple[BrokerSettings, ...] = ()
+    cafile: Path | None = None  # by which brokers are verified; None: by whom the system trusts
+    certfile: Path | None = None  # our own
+    keyfile: Path | None = None
+    routing_keys: tuple[str, ...] = ("almanach.info",)
+    queues: tuple[str, ...] = ()  # our own; empty: those that are named as the routing keys
+    exchanges: tuple[str, ...] = ("nova", "cinder", "openstack", "neutron", "glance", "keystone")
+    # What a missing queue is made as, "classic" or "quorum". None: one of our own classic; others are
+    # waited for.
+    queue_type: str | None = None
+    durable: bool = True
+    heartbeat_s: int = 60
+    batch_size: int = 500  # messages
+    batch_ms: int = 500  # that a batch waits for more messages
+    prefetch: int = 1000  # messages
+    max_message: int = 1_048_576  # bytes
+    parked_limit: int = 10_000  # messages of a cloud
+    parked_bytes: int = 65_536  # of one message
+    events_file: Path | None = None
+    listen: tuple[str, int] | None = None  # where /health, /ready and /metrics are answered
+
+    @property
+    def queue_names(self) -> tuple[str, ...]:
+        """The queues that are listened to."""
+        return self.queues or self.routing_keys
+
+
 class PublishSettings(msgspec.Struct, frozen=True):
     """How messages are sent: to which service, and who signs them."""
 
@@ -232,6 +289,7 @@ class Settings(msgspec.Struct, frozen=True):
     extractors_by_default: bool = False
     flavor_keys: FlavorKeys = FlavorKeys()
     publish: PublishSettings = PublishSettings()
+    collector: CollectorSettings = CollectorSettings()
     neutron: NeutronSettings = NeutronSettings()
     prometheus: PrometheusSettings = PrometheusSettings()
     api: ApiSettings = ApiSettings()
