@@ -23,6 +23,7 @@ from usance.ledger.locking import lock_project
 from usance.ledger.observing import observe
 from usance.ledger.parking import Parking
 from usance.ledger.past import Past
+from usance.ledger.questions import Questions
 from usance.ledger.rehearsal import rehearsal_of
 from usance.ledger.staging import Outbox, quarantined
 from usance.ledger.values import (
@@ -289,6 +290,11 @@ class Ledger:
     def past(self) -> Past:
         """What was so, and what was said, as of earlier days."""
         return Past(self._store)
+
+    @property
+    def questions(self) -> Questions:
+        """What was used: resources, spans, changes and amounts, for those who bill."""
+        return Questions(self._store)
 
     def left_behind(self, cloud_id: str, selected: Collection[str]) -> list[str]:
         """Return the projects of a cloud that are not selected, and of which something has no end yet."""

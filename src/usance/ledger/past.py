@@ -55,15 +55,8 @@ class Past:
 
     def revision_at(self, project_id: str, cloud_id: str, instant: datetime) -> int:
         """Return the last revision recorded up to an instant of the writers' clock; 0 if none was."""
-        table = schema.revision.c
-        query = select(func.max(table.revision)).where(
-            table.project_id == project_id,
-            table.cloud_id == cloud_id,
-            table.recorded_at <= to_us(instant),
-        )
         with self._store.read() as connection:
-            found = connection.execute(query).scalar()
-        return 0 if found is None else found
+            return revision_at(connection, project_id, cloud_id, instant)
 
     def timelines(
         self, project_id: str, cloud_id: str, kind: str, *, revision: int, touching: Period
@@ -141,6 +134,23 @@ class Past:
         """Empty at most so many messages that are settled and were staged before an instant."""
         with self._store.write() as connection:
             return _give_up_bodies(connection, before=before, limit=limit)
+
+
+def revision_at(connection: Connection, project_id: str, cloud_id: str, instant: datetime) -> int:
+    """Return a project's last revision recorded up to an instant of the writers' clock; 0 if none was."""
+    table = schema.revision.c
+    query = (
+        select(table.revision)
+        .where(
+            table.project_id == project_id,
+            table.cloud_id == cloud_id,
+            table.recorded_at <= to_us(instant),
+        )
+        .order_by(table.revision.desc())
+        .limit(1)
+    )
+    found = connection.execute(query).scalar()
+    return 0 if found is None else found
 
 
 def _reaches(timeline: Timeline, period: Period) -> bool:

@@ -1,0 +1,118 @@
+"""What the ledger answers to those who bill: projects, resources, spans, changes and usage.
+
+Every method but :meth:`Questions.usage` is one transaction, that reads only. Answers are made of the
+values in :mod:`usance.ledger.answers`; instants are aware and in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ScalarSelect, select
+
+from usance.ledger import listing, naming, schema
+from usance.ledger.answers import Asked, Cursor, Page, ProjectRow, ResourceRow, Sort, SpanRow
+from usance.ledger.engine import Store
+from usance.ledger.paging import checked
+from usance.ledger.rows import instant_or_none
+from usance.ledger.standing import of_places
+
+PROJECT = "project"
+"""The kind under which the ledger keeps the names of projects."""
+
+
+class Questions:
+    """Reads a ledger for those who bill."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def projects(
+        self, projects: Sequence[str] | None = None, clouds: Sequence[str] | None = None
+    ) -> list[ProjectRow]:
+        """Return the projects that the ledger knows, all or these, by id and cloud.
+
+        ValueError if more than 10,000 are named.
+        """
+        asked = checked(
+            Asked(
+                projects=None if projects is None else tuple(projects),
+                clouds=None if clouds is None else tuple(clouds),
+            )
+        )
+        table = schema.project.c
+        query = (
+            select(
+                table.project_id,
+                table.cloud_id,
+                table.revision,
+                _recorded_at(first=True).label("first_at"),
+                _recorded_at(first=False).label("last_at"),
+            )
+            .where(*of_places(schema.project, asked))
+            .order_by(table.project_id, table.cloud_id)
+        )
+        with self._store.read() as connection:
+            found = connection.execute(query).all()
+            names = naming.names(connection, PROJECT, sorted({row.project_id for row in found}))
+        return [
+            ProjectRow(
+                row.project_id,
+                row.cloud_id,
+                row.revision,
+                names.get(row.project_id) or None,
+                instant_or_none(row.first_at),
+                instant_or_none(row.last_at),
+            )
+            for row in found
+        ]
+
+    def resources(
+        self,
+        asked: Asked,
+        *,
+        sort: Sort = Sort.ID,
+        descending: bool = False,
+        after: Cursor | None = None,
+        limit: int = 100,
+    ) -> Page[ResourceRow]:
+        """Return resources and what they are now (with `as_of`: what was known of them then).
+
+        A resource that is there from the first page to the last is told once, whatever is written
+        meanwhile; to see all pages as of one moment, ask `as_of` it. ValueError if *limit* is not
+        1 to 10,000, or if the cursor is of another question.
+        """
+        return listing.resources(
+            self._store, asked, sort=sort, descending=descending, after=after, limit=limit
+        )
+
+    def spans(
+        self,
+        asked: Asked,
+        *,
+        sort: Sort = Sort.ID,
+        descending: bool = False,
+        after: Cursor | None = None,
+        limit: int = 100,
+        clip: bool = True,
+    ) -> Page[SpanRow]:
+        """Return spans: those that touch the period, if one is asked about, cut to it unless *clip* is false.
+
+        Spans of what never launched are among them, and marked. Raises as :meth:`resources` does.
+        """
+        return listing.spans(
+            self._store, asked, sort=sort, descending=descending, after=after, limit=limit, clip=clip
+        )
+
+
+def _recorded_at(*, first: bool) -> ScalarSelect[int]:
+    """Return when the first, or the last, revision of a project was recorded."""
+    table, recorded = schema.project.c, schema.revision.c
+    which = recorded.revision.asc() if first else recorded.revision.desc()
+    return (
+        select(recorded.recorded_at)
+        .where(recorded.project_id == table.project_id, recorded.cloud_id == table.cloud_id)
+        .order_by(which)
+        .limit(1)
+        .scalar_subquery()
+    )
