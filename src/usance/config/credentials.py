@@ -57,8 +57,8 @@ def find_credentials(reader: OptionReader, warn: Callable[[str], None], cwd: Pat
             "there are no credentials for the cloud",
             hint="write auth_type, auth_url, username and password into [keystone_auth], or set OS_CLOUD",
         )
-    auth = _without_v2(auth, warn)
-    return _checked(auth), region, _interface(interface)
+    auth = without_v2(auth, warn)
+    return checked(auth), region, _interface(interface)
 
 
 def _from_yaml(name: str, wanted: str, environ: Mapping[str, str], cwd: Path, etc: Path) -> Credentials:
@@ -154,7 +154,7 @@ def _guess(environ: Mapping[str, str]) -> str:
     return "token" if environ.get("OS_TOKEN") and not environ.get("OS_PASSWORD") else "password"
 
 
-def _without_v2(auth: AuthSettings, warn: Callable[[str], None]) -> AuthSettings:
+def without_v2(auth: AuthSettings, warn: Callable[[str], None]) -> AuthSettings:
     """Translate credentials for version 2 of Keystone's API, which no cloud has any more."""
     if auth.auth_type not in _V3_FOR_V2:
         return auth
@@ -185,7 +185,7 @@ def _loader(auth_type: str, place: str) -> Any:
         ) from None
 
 
-def _checked(auth: AuthSettings) -> AuthSettings:
+def checked(auth: AuthSettings) -> AuthSettings:
     """Return the credentials with the options that the plug-in knows, under its names.
 
     Raises ConfigurationError if it finds them incomplete; nothing is sent.

@@ -32,7 +32,9 @@ from usance.config.plugins import (
 )
 from usance.config.rawfile import RawFiles, suggestion
 from usance.config.reader import OptionReader
+from usance.config.serving import read_api
 from usance.config.settings import (
+    ApiSettings,
     AuthSettings,
     CloudSettings,
     ExtractRequest,
@@ -60,6 +62,7 @@ class Need(enum.Flag):
     CLOUD = enum.auto()  # credentials
     RECORDS = enum.auto()  # the site's name, sources and messengers
     MESSENGERS = enum.auto()  # only those, if any are named
+    API = enum.auto()  # who may validate the tokens of callers
     ALL = CLOUD | RECORDS
 
 
@@ -172,8 +175,12 @@ def _configuration(
     def who(reader: OptionReader) -> Credentials:
         return find_credentials(reader, warn, cwd, etc) if Need.CLOUD in need else (NOTHING, None, None)
 
+    def find() -> Credentials:
+        return find_credentials(next(iter(readers.values()), base), warn, cwd, etc)
+
+    api = read_api(base, find if Need.API in need else None, warn)
     clouds = {
-        name: _settings(reader, messengers, need, who(reader), warn)
+        name: _settings(reader, messengers, need, who(reader), warn, api=api)
         for name, reader in (readers or {"": base}).items()
     }
     if names:
@@ -194,6 +201,8 @@ def _settings(
     need: Need,
     credentials: Credentials,
     warn: Any,
+    *,
+    api: ApiSettings,
 ) -> Settings:
     """Return the settings of one cloud, as its reader sees them."""
     auth, region, interface = credentials
@@ -216,6 +225,7 @@ def _settings(
         collector=read_collector(reader),
         neutron=_neutron(reader),
         prometheus=read_prometheus(reader),
+        api=api,
         caso_spool_dir=(
             _path(reader, "caso_spooldir", USANCE) if reader.text("caso_spooldir", USANCE) else spool_dir
         ),

@@ -12,6 +12,16 @@ from typing import Final
 
 from oslo_config import cfg, types
 
+from usance.config.almanach_options import ALMANACH_ACCEPTED
+from usance.config.api_options import (
+    API,
+    API_OPTIONS,
+    AUTHENTICATION,
+    AUTHENTICATION_OPTIONS,
+    AUTHTOKEN,
+    AUTHTOKEN_OPTIONS,
+    MIDDLEWARE_ACCEPTED,
+)
 from usance.config.collector_options import COLLECTOR_OPTIONS
 from usance.config.energy_options import CIM_OPTIONS, PROMETHEUS_OPTIONS
 from usance.config.messenger_options import (
@@ -264,6 +274,9 @@ OWN_GROUPS: Final[dict[str, list[cfg.Opt]]] = {
     "ssm": SSM_OPTIONS,
     "publish": PUBLISH_OPTIONS,
     "collector": COLLECTOR_OPTIONS,
+    API: API_OPTIONS,
+    AUTHENTICATION: AUTHENTICATION_OPTIONS,
+    AUTHTOKEN: AUTHTOKEN_OPTIONS,
     "prometheus": PROMETHEUS_OPTIONS,
     "greendigit_cim": CIM_OPTIONS,
     "messenger_file": [*FILE_OPTIONS, *MESSENGER_OPTIONS],
@@ -305,8 +318,10 @@ ACCEPTED: Final[dict[str, dict[str, str]]] = {
         "tls_ciphers": "it has no effect; the system's OpenSSL configuration decides",
         "tls_min_version": "it has no effect; the system's OpenSSL configuration decides",
     },
+    AUTHTOKEN: MIDDLEWARE_ACCEPTED,
+    **ALMANACH_ACCEPTED,
 }
-"""Options of cASO that may stand in a file and do nothing (yet), and what to say of them."""
+"""Options of cASO and of Almanach that may stand in a file and do nothing (yet), and what to say of them."""
 
 SESSION_OPTIONS: Final[list[cfg.Opt]] = [
     cfg.StrOpt("cafile", help="PEM file of the certificate authorities to trust."),
@@ -328,6 +343,7 @@ AUTH_TYPE_OPTIONS: Final[list[cfg.Opt]] = [
 
 EXPECTED: Final[tuple[tuple[type[types.ConfigType], str], ...]] = (
     (types.Boolean, "true or false"),
+    (types.IPAddress, "an IP address"),
     (types.Float, "a number"),
     (types.Number, "a whole number"),
     (types.List, "a list of words with commas between them"),

@@ -173,13 +173,18 @@ def test_every_name_of_every_option_counts(read):
             for old in option.deprecated_opts:
                 if old.name == option.dest and old.group in {None, group}:
                     continue
-                value = {"mapping_file": "{mapping}", "messengers": "ssm"}.get(option.dest, "word")
+                value = {
+                    "mapping_file": "{mapping}",
+                    "messengers": "ssm",
+                    "transport_url": "rabbit://guest@localhost",
+                }.get(option.dest, "word")
                 text = f"{base}[{old.group or group}]\n{old.name} = {value}\n"
                 read_option = read(text).conf
                 section = read_option if group == "DEFAULT" else read_option[group]
                 assert value in section[option.dest] or "voms.json" in section[option.dest]
                 tried += 1
-    assert tried == 9  # tenants, messaging, mapping_file, 2 of benchmark, 4 of accelerator
+    # tenants, messaging, mapping_file, 2 of benchmark, 4 of accelerator, 7 of Almanach
+    assert tried == 16
 
 
 def test_options_that_do_nothing_yet_are_notes_not_warnings(read):

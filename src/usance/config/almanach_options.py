@@ -1,0 +1,42 @@
+"""What became of Almanach's options that do nothing here: of its files since 3.3, and of those of 3.x."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MONGO: Final = (
+    "the usage is kept in the ledger now, see [usance] ledger_url; usance import almanach takes over what "
+    "is in MongoDB"
+)
+
+_RETRY: Final = (
+    "it is not needed: what can't be understood is parked in the ledger at once (usance events), and what "
+    "comes too early waits there for what explains it"
+)
+_EXISTENCE: Final = "it is not needed: the order in which events arrive makes no difference"
+_METADATA: Final = "it is not needed: all metadata of servers and images that notifications tell are kept"
+
+ALMANACH_ACCEPTED: Final[dict[str, dict[str, str]]] = {
+    "database": {"driver": MONGO, "connection_url": MONGO},
+    "collector": {
+        "max_retries": _RETRY,
+        "min_retries": _RETRY,
+        "retry_delay": _RETRY,
+        "retry_queue": _RETRY,
+        "retry_exchange": _RETRY,
+        "retry_return_exchange": _RETRY,
+        "retry_ttl": _RETRY,
+        "dead_queue": _RETRY,
+        "dead_exchange": _RETRY,
+        "thread_pool_size": "it is not needed: messages are taken in batches; run several collectors beside "
+        "each other on PostgreSQL",
+    },
+    "entities": {
+        "instance_existence_threshold": _EXISTENCE,
+        "volume_existence_threshold": _EXISTENCE,
+        "instance_metadata": _METADATA,
+        "instance_image_meta": _METADATA,
+    },
+    "resources": {"volume_existence_threshold": _EXISTENCE, "device_metadata_whitelist": _METADATA},
+}
+"""Options of Almanach 3.3 and 4.x that may stand in a file and do nothing, and what to say of them."""
