@@ -70,8 +70,8 @@ def clean(text: str, longest: int = LONGEST_TEXT) -> str:
     return (text if text.isprintable() else _FORBIDDEN.sub(" ", text)).strip()
 
 
-def optional_integer(payload: Mapping[str, Any], name: str) -> int | None:
-    """Return an amount: a whole number from 0 to what a ledger keeps; None if there is none."""
+def optional_integer(payload: Mapping[str, Any], name: str, largest: int = LARGEST) -> int | None:
+    """Return an amount: a whole number from 0 on, at most what a ledger keeps; None if there is none."""
     written = payload.get(name)
     if written is None or written == "":
         return None
@@ -79,14 +79,14 @@ def optional_integer(payload: Mapping[str, Any], name: str) -> int | None:
         written = int(written)
     if not isinstance(written, int) or isinstance(written, bool):
         raise NotUnderstoodError(f"`{name}` is no whole number")
-    if not 0 <= written <= LARGEST:
+    if not 0 <= written <= largest:
         raise NotUnderstoodError(f"`{name}` is no amount: {str(written)[:40]}")
     return written
 
 
-def integer(payload: Mapping[str, Any], name: str) -> int:
+def integer(payload: Mapping[str, Any], name: str, largest: int = LARGEST) -> int:
     """Return an amount that must be there."""
-    found = optional_integer(payload, name)
+    found = optional_integer(payload, name, largest)
     if found is None:
         raise NotUnderstoodError(f"`{name}` is missing")
     return found

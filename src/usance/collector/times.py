@@ -34,7 +34,7 @@ def instant(payload: dict[str, Any], name: str) -> Instant | None:
     to be told apart from it. Raises NotUnderstoodError for anything else.
     """
     written = payload.get(name)
-    if written is None or written == "":
+    if written in (None, "", "None"):  # as Python prints what is missing
         return None
     at = parse(written, name)
     return Instant(at, 0 if at.microsecond else WHOLE_SECOND_US)
