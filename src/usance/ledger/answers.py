@@ -124,6 +124,14 @@ class Change(msgspec.Struct, frozen=True):
     span: SpanRow  # as it is from this revision on; of one withdrawn, as it was
 
 
+class Changes(msgspec.Struct, frozen=True):
+    """A part of what became of a project's spans, in the order in which it became so."""
+
+    items: tuple[Change, ...]
+    next: Cursor | None  # None: that was all, up to `revision`
+    revision: int  # the project's last one when this was read: what comes later has a greater one
+
+
 class By(enum.StrEnum):
     """What usage can be told apart by."""
 

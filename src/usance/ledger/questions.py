@@ -7,13 +7,14 @@ values in :mod:`usance.ledger.answers`; instants are aware and in UTC.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import ScalarSelect, select
 
-from usance.ledger import listing, naming, schema
-from usance.ledger.answers import Asked, Cursor, Page, ProjectRow, ResourceRow, Sort, SpanRow
+from usance.ledger import feed, listing, naming, schema
+from usance.ledger.answers import Asked, Changes, Cursor, Page, ProjectRow, ResourceRow, Sort, SpanRow
 from usance.ledger.engine import Store
-from usance.ledger.paging import checked
+from usance.ledger.paging import checked, storable
 from usance.ledger.rows import instant_or_none
 from usance.ledger.standing import of_places
 
@@ -102,6 +103,36 @@ class Questions:
         """
         return listing.spans(
             self._store, asked, sort=sort, descending=descending, after=after, limit=limit, clip=clip
+        )
+
+    def changes(
+        self,
+        project_id: str,
+        cloud_id: str,
+        *,
+        since_revision: int = 0,
+        since: datetime | None = None,
+        kinds: Sequence[str] | None = None,
+        after: Cursor | None = None,
+        limit: int = 100,
+    ) -> Changes:
+        """Return what became of a project's spans after a revision, in the order of revisions.
+
+        *since* leaves out what was recorded up to an instant of the writers' clock. Told are also spans
+        of which only the marks changed; who applies the changes in order has the spans of
+        :meth:`spans`, in any case at the end of a revision. A page has what became of at most *limit*
+        resources; ask for the next one after its cursor, and when there is none, later on, with
+        `since_revision` the `revision` of the last page. What was told once stays so: each revision
+        is told for ever as it was. Raises as :meth:`resources` does.
+        """
+        return feed.changes(
+            self._store,
+            (storable(project_id), storable(cloud_id)),
+            checked(Asked(kinds=None if kinds is None else tuple(kinds)), limit),
+            since_revision=since_revision,
+            since=since,
+            after=after,
+            limit=limit,
         )
 
 

@@ -201,6 +201,11 @@ timeline_history = _table(
     PrimaryKeyConstraint(*RESOURCE_KEY, "superseded"),
 )
 
+Index(
+    "timeline_history_revision",
+    *(timeline_history.c[name] for name in ("project_id", "cloud_id", "kind", "revision")),
+)
+
 span = _table(
     "span",
     *_of_resource(),
@@ -247,6 +252,8 @@ dirty_day = _table(
     *_of_project(),
     Column("kind", Id, nullable=False),
     Column("day", BigInteger, nullable=False),
+    # In which it became so last: what is made of spans meanwhile, and of an earlier one, is not kept.
+    Column("revision", BigInteger, nullable=False),
     PrimaryKeyConstraint("project_id", "cloud_id", "kind", "day"),
 )
 

@@ -13,6 +13,9 @@ def upgrade() -> None:
     """Make the tables."""
     op.add_column("project", sa.Column("rolled_day", sa.BigInteger()))
     op.create_index("timeline_resource", "timeline", ["resource_id", "kind"])
+    op.create_index(
+        "timeline_history_revision", "timeline_history", ["project_id", "cloud_id", "kind", "revision"]
+    )
     op.create_table(
         "usage_day",
         sa.Column("project_id", ID, nullable=False),
@@ -43,6 +46,7 @@ def upgrade() -> None:
         sa.Column("cloud_id", ID, nullable=False),
         sa.Column("kind", ID, nullable=False),
         sa.Column("day", sa.BigInteger(), nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("project_id", "cloud_id", "kind", "day"),
         sqlite_with_rowid=False,
     )
