@@ -12,6 +12,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run the PostgreSQL tests against this server (its user may create databases) "
         "instead of starting one",
     )
+    parser.addoption(
+        "--citus",
+        action="store_true",
+        help="that server is the coordinator of a Citus cluster: distribute each ledger made there",
+    )
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

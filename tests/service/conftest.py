@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from service.citus import drop_cluster, make_cluster
 from service.postgres import HOW_TO_GET_IT, PostgresServer, drop_database, find_binaries, new_database
 from usance.ledger.ledger import Ledger
 
@@ -33,14 +34,24 @@ def postgres_server_url(request: pytest.FixtureRequest) -> Iterator[str]:
         server.stop()
 
 
+@pytest.fixture(scope="session")
+def is_citus(request: pytest.FixtureRequest) -> bool:
+    """Say whether the PostgreSQL server is the coordinator of a Citus cluster."""
+    return bool(request.config.getoption("--citus"))
+
+
 @pytest.fixture
-def postgres_url(postgres_server_url: str) -> Iterator[str]:
-    """Yield the URL of an empty database on a real PostgreSQL server."""
+def postgres_url(postgres_server_url: str, is_citus: bool) -> Iterator[str]:
+    """Yield the URL of an empty database on a real PostgreSQL server; on Citus, of an empty ledger."""
     url = new_database(postgres_server_url)
     try:
+        if is_citus:
+            make_cluster(postgres_server_url, url)
         yield url
     finally:
         drop_database(url)
+        if is_citus:
+            drop_cluster(postgres_server_url, url)
 
 
 @pytest.fixture
@@ -80,6 +91,10 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
     if request.param == "sqlite":
         path = shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "ledger.db")
         with Ledger.open(f"sqlite:///{path}") as opened:
+            yield opened
+        return
+    if request.getfixturevalue("is_citus"):  # a copy would go on using the shards of what it was copied from
+        with Ledger.open(request.getfixturevalue("postgres_url")) as opened:
             yield opened
         return
     server, template = (request.getfixturevalue(one) for one in ("postgres_server_url", "postgres_template"))

@@ -10,12 +10,13 @@ import click
 
 from usance.cli.configuration import configuration_options, configure, examples
 from usance.config.load import Need
+from usance.ledger.distributing import distribute as distribute_ledger
 from usance.ledger.engine import Store
 from usance.ledger.migrating import upgrade as upgrade_schema
 from usance.ledger.schema import SCHEMA_VERSION
 
 
-@click.group(epilog=examples("usance db upgrade"))
+@click.group(epilog=examples("usance db upgrade", "usance db distribute"))
 def db() -> None:
     """Look after the ledger's database."""
 
@@ -32,3 +33,20 @@ def upgrade(*, config_file: Sequence[Path], config_dir: Sequence[Path], debug: b
     with closing(Store(configuration.settings.ledger_url, create=True)) as store:
         upgrade_schema(store)
         print(f"the ledger {store.place} has schema {SCHEMA_VERSION}")
+
+
+@db.command(epilog=examples("usance db distribute", "usance db distribute --debug"))
+@configuration_options
+def distribute(*, config_file: Sequence[Path], config_dir: Sequence[Path], debug: bool) -> None:
+    """Distribute a ledger in PostgreSQL over the workers of a Citus cluster, by project.
+
+    The extension and the workers have to be there. All tables are distributed, or none; who uses the
+    ledger meanwhile waits, and goes on afterwards. What is distributed already stays as it is.
+    """
+    configuration = configure(config_file, config_dir, debug=debug, need=Need.NOTHING)
+    with closing(Store(configuration.settings.ledger_url, create=False)) as store:
+        done = distribute_ledger(store)
+        print(
+            f"the ledger {store.place}: {len(done.distributed)} tables distributed by project over"
+            f" {done.workers} workers, {len(done.reference)} put on each, {len(done.already)} were before"
+        )
