@@ -51,25 +51,35 @@ def creation_of(observations: Sequence[Observation]) -> Creation | None:
     if corrected is not None:
         return Creation(corrected.at, exact=True)
     dated: list[tuple[int, datetime]] = []
-    entered: list[datetime] = []
-    left: list[datetime] = []
     evidence: list[datetime] = []
     for one in observations:
         if one.created_at is not None:
             dated.append((one.created_resolution_us, one.created_at))
         elif one.verb is _CREATED:
             dated.append((one.resolution_us, one.at))
-        if one.verb is _ENTERED:
-            entered.append(one.at)
-        elif one.verb is _LEFT:
-            left.append(one.at)
         if one.verb is not _GONE and one.is_evidence_of_life:
             evidence.append(one.at)
-    if entered and not any(moment < min(entered) for moment in left):
-        return Creation(min(entered), exact=True)
+    entered = _entered_first(observations)
+    if entered is not None:
+        return Creation(entered, exact=True)
     if dated:
         return Creation(min(dated)[1], exact=True)
     return Creation(min(evidence), exact=False) if evidence else None
+
+
+def _entered_first(observations: Iterable[Observation]) -> datetime | None:
+    """Return when the resource came from another project; None if it was here before, or never came.
+
+    A departure before says that it was here only where something else says so, too: the message of a
+    transfer does not name the donor, and may stand with whoever had the resource at any time.
+    """
+    known = list(observations)
+    first = min((one.at for one in known if one.verb is _ENTERED), default=None)
+    if first is None:
+        return None
+    before = [one.verb for one in known if one.at < first and one.is_evidence_of_life]
+    has_left, was_here = _LEFT in before, any(verb is not _LEFT and verb is not _GONE for verb in before)
+    return None if has_left and was_here else first
 
 
 def begin_doubts(creation: Creation, sightings: Sequence[Sighting]) -> tuple[Doubt, ...]:
@@ -135,11 +145,13 @@ def _valid_ends(
 ) -> tuple[list[_Claim], tuple[Anomaly, ...]]:
     """Return the claims of an end that nothing voids, and the anomalies of the others."""
     alive = last_seen_begin(observations)
-    entered = max((one.at for one in observations if one.verb is _ENTERED), default=None)
+    entries = {one.at for one in observations if one.verb is _ENTERED}
     valid: list[_Claim] = []
     anomalies: set[Anomaly] = set()
     for one in observations:
         if one.verb is _LEFT:
+            if one.at in entries:  # at this instant it left the donor
+                continue
             quality: int = _TRANSFER_QUALITY
         elif one.verb is _DELETED:
             quality = one.quality or DeletionQuality.ENVELOPE
@@ -147,7 +159,7 @@ def _valid_ends(
             continue
         if alive is not None and alive > one.at + tolerance:
             anomalies.add(Anomaly("seen-after-deletion", one.at))
-        elif one.verb is _LEFT and entered is not None and entered > one.at:
+        elif one.verb is _LEFT and any(entry > one.at for entry in entries):
             anomalies.add(Anomaly("returned-after-leaving", one.at))
         else:
             valid.append((quality, one.resolution_us, one.at))
