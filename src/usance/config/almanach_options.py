@@ -14,7 +14,6 @@ _RETRY: Final = (
     "comes too early waits there for what explains it"
 )
 _EXISTENCE: Final = "it is not needed: the order in which events arrive makes no difference"
-_METADATA: Final = "it is not needed: all metadata of servers and images that notifications tell are kept"
 
 ALMANACH_ACCEPTED: Final[dict[str, dict[str, str]]] = {
     "database": {"driver": MONGO, "connection_url": MONGO},
@@ -31,12 +30,6 @@ ALMANACH_ACCEPTED: Final[dict[str, dict[str, str]]] = {
         "thread_pool_size": "it is not needed: messages are taken in batches; run several collectors beside "
         "each other on PostgreSQL",
     },
-    "entities": {
-        "instance_existence_threshold": _EXISTENCE,
-        "volume_existence_threshold": _EXISTENCE,
-        "instance_metadata": _METADATA,
-        "instance_image_meta": _METADATA,
-    },
-    "resources": {"volume_existence_threshold": _EXISTENCE, "device_metadata_whitelist": _METADATA},
+    "entities": {"instance_existence_threshold": _EXISTENCE},
 }
 """Options of Almanach 3.3 and 4.x that may stand in a file and do nothing, and what to say of them."""

@@ -187,12 +187,18 @@ def _configuration(
         clouds = told_apart(clouds, readers, base)
     else:
         clouds = {one.cloud.cloud_id: one for one in clouds.values()}
-    chosen = [clouds[name] for name in chosen_clouds(list(clouds), only)]
+    chosen = [_with_api_of(clouds[name]) for name in chosen_clouds(list(clouds), only)]
     request = _request(base) if Need.RECORDS in need else ExtractRequest()
     request = msgspec.structs.replace(request, some_projects="projects" in base.overrides)
     all_readers = [base, *readers.values()]
     findings = [*find_oddities(base.raw, all_readers), *found]
     return Configuration(chosen, request, findings, base.raw.paths, all_readers)
+
+
+def _with_api_of(cloud: Settings) -> Settings:
+    """Let the API write into this cloud's part of the ledger where no other is known."""
+    api = msgspec.structs.replace(cloud.api, cloud_id=cloud.cloud.cloud_id)
+    return msgspec.structs.replace(cloud, api=api)
 
 
 def _settings(

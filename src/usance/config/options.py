@@ -24,6 +24,7 @@ from usance.config.api_options import (
 )
 from usance.config.collector_options import COLLECTOR_OPTIONS
 from usance.config.energy_options import CIM_OPTIONS, PROMETHEUS_OPTIONS
+from usance.config.entity_options import ENTITIES, ENTITY_OPTIONS
 from usance.config.messenger_options import (
     FILE_OPTIONS,
     LOGSTASH_OPTIONS,
@@ -277,6 +278,7 @@ OWN_GROUPS: Final[dict[str, list[cfg.Opt]]] = {
     API: API_OPTIONS,
     AUTHENTICATION: AUTHENTICATION_OPTIONS,
     AUTHTOKEN: AUTHTOKEN_OPTIONS,
+    ENTITIES: ENTITY_OPTIONS,
     "prometheus": PROMETHEUS_OPTIONS,
     "greendigit_cim": CIM_OPTIONS,
     "messenger_file": [*FILE_OPTIONS, *MESSENGER_OPTIONS],

@@ -11,9 +11,10 @@ from keystoneauth1 import exceptions, loading
 
 from usance.config.api_options import API, AUTHENTICATION, AUTHTOKEN
 from usance.config.credentials import Credentials, checked, without_v2
+from usance.config.entity_options import ENTITIES
 from usance.config.rawfile import suggestion
 from usance.config.reader import OptionReader
-from usance.config.settings import ApiSettings, AuthSettings, Strategy
+from usance.config.settings import ApiSettings, AuthSettings, EntitySettings, Strategy
 from usance.model.errors import ConfigurationError
 
 _STRATEGIES: Final = {
@@ -48,6 +49,7 @@ def read_api(reader: OptionReader, find: Callable[[], Credentials] | None, warn:
         bind_ip=str(reader.value("bind_ip", API)),
         bind_port=reader.value("bind_port", API),
         almanach_version=reader.value("almanach_version", API),
+        entities=_entities(reader),
         tls_certificate=_path(reader, "tls_certificate"),
         tls_key=_path(reader, "tls_key"),
         trusted_proxies=_networks(reader, "trusted_proxies"),
@@ -190,6 +192,14 @@ def _almanachs_defaults(given: dict[str, str]) -> dict[str, str]:
     if not {"project_id", "project_name"} & given.keys():
         defaults["project_name"] = "service"
     return defaults
+
+
+def _entities(reader: OptionReader) -> EntitySettings:
+    return EntitySettings(
+        instance_metadata=tuple(reader.words("instance_metadata", ENTITIES)),
+        instance_image_meta=tuple(reader.words("instance_image_meta", ENTITIES)),
+        volume_threshold_s=reader.value("volume_existence_threshold", ENTITIES),
+    )
 
 
 def _path(reader: OptionReader, name: str) -> Path | None:

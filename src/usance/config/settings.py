@@ -238,12 +238,22 @@ class Strategy(enum.Flag):
     KEYSTONE = enum.auto()
 
 
+class EntitySettings(msgspec.Struct, frozen=True):
+    """What Almanach's routes tell of servers and volumes."""
+
+    instance_metadata: tuple[str, ...] = ()  # keys of a server's metadata
+    instance_image_meta: tuple[str, ...] = ("distro", "version", "os_type")  # in the shape of 4.x
+    volume_threshold_s: int = 60  # an attachment sooner after the begin of an entity begins none
+
+
 class ApiSettings(msgspec.Struct, frozen=True):
     """How the API is served, whom it lets in, and within which limits."""
 
     bind_ip: str = "127.0.0.1"
     bind_port: int = 8000
     almanach_version: int = 4  # whose shapes and statuses its routes have: 3 or 4
+    entities: EntitySettings = EntitySettings()
+    cloud_id: str = "default"  # of what is written about a project that no cloud is known to have
     tls_certificate: Path | None = None  # None: plain HTTP
     tls_key: Path | None = None
     trusted_proxies: tuple[str, ...] = ()  # addresses and networks whose X-Forwarded-For counts

@@ -20,6 +20,7 @@ from usance.ledger.evidence import Evidence, evidence
 from usance.ledger.hearing import hear
 from usance.ledger.listening import Listening
 from usance.ledger.locking import lock_project
+from usance.ledger.lookup import Lookup
 from usance.ledger.observing import observe
 from usance.ledger.parking import Parking
 from usance.ledger.past import Past
@@ -276,6 +277,11 @@ class Ledger:
             place = (project_id, cloud_id, kind)
             return evidence(connection, place, ids, tolerance=self._tolerance, beside=beside or {})
 
+    def version(self) -> str | None:
+        """Return the version of the schema that is stored; whoever gets one knows that the ledger answers."""
+        with self._store.read() as connection:
+            return migrating.stored_version(connection)
+
     def revision(self, project_id: str, cloud_id: str) -> int:
         """Return the project's last revision; 0 if the ledger doesn't know the project."""
         with self._store.read() as connection:
@@ -290,6 +296,11 @@ class Ledger:
     def past(self) -> Past:
         """What was so, and what was said, as of earlier days."""
         return Past(self._store)
+
+    @property
+    def lookup(self) -> Lookup:
+        """What is known of an id, whosever it is, and the names of a kind."""
+        return Lookup(self._store)
 
     @property
     def questions(self) -> Questions:
