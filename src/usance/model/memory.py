@@ -5,23 +5,39 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 
-from usance.model.observation import Observation
+from usance.model.observation import Observation, Verb
 from usance.model.span import Memory
 
 LIMIT = 500
 """With more request ids than this nothing is remembered: such a resource is always made anew."""
 
+_CREATED, _CHANGED, _ENTERED = Verb.CREATED, Verb.CHANGED, Verb.ENTERED
+
 
 def memory_of(observations: Iterable[Observation]) -> Memory:
     """Return what has to be known of the observations in order to add a later one."""
     heard = None
+    plain = True
     occurrences: set[int] = set()
     for one in observations:
         if heard is None or one.at > heard:
             heard = one.at
-        if one.occurrence is not None:
+        plain = plain and is_plain(one)
+        # Only what changed something may be one fact with a change of the same request.
+        if one.occurrence is not None and (one.verb is _CHANGED or one.verb is _ENTERED):
             occurrences.add(occurrence_number(one.occurrence))
-    return Memory(heard, tuple(sorted(occurrences)) if len(occurrences) <= LIMIT else None)
+    return Memory(heard, tuple(sorted(occurrences)) if len(occurrences) <= LIMIT else None, plain)
+
+
+def is_plain(observation: Observation) -> bool:
+    """Whether it is a creation or a fine change: it tells everything, and stands in the order of its time."""
+    verb = observation.verb
+    return (
+        (verb is _CREATED or (verb is _CHANGED and observation.resolution_us == 0))
+        and not observation.untold
+        and observation.seq is None
+        and observation.quality is None
+    )
 
 
 def occurrence_number(occurrence: str) -> int:

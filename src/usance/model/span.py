@@ -59,7 +59,9 @@ class Memory(msgspec.Struct, frozen=True, eq=False):
     """
 
     heard_until: datetime | None = None  # the latest instant that any observation names
-    occurrences: tuple[int, ...] | None = None  # CRC-32 of each request id, ascending; None: too many
+    # CRC-32 of the id of each request that changed something, ascending; None: too many.
+    occurrences: tuple[int, ...] | None = None
+    plain: bool = False  # there is nothing but creations and fine changes that tell everything
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Memory)

@@ -9,12 +9,12 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unit.model.lives import at, changed, created, ledger, life, resized, seen
-from unit.model.strategies import RESOURCE, anything_said
+from unit.model.lives import at, changed, created, deleted, ledger, life, resized, seen
+from unit.model.strategies import RESOURCE, anything_said, look_at
 from unit.model.test_timeline_properties import whole
-from usance.model.fastpath import extend
+from usance.model.fastpath import begun, extend, fold
 from usance.model.memory import LIMIT
-from usance.model.observation import Observation, Verb
+from usance.model.observation import DeletionQuality, Observation, Verb
 from usance.model.span import Memory, Timeline
 from usance.model.timeline import TOLERANCE, timeline
 
@@ -73,6 +73,83 @@ def test_the_fast_path_equals_making_it_anew_and_is_taken_often():
     assert taken > 100
 
 
+def told(random: Random) -> list[Observation]:
+    """Make what a bus tells of one server: mostly plain, close together, several messages of one request."""
+    moment = at("10:00")
+    said = []
+    names = ["state", "vcpus", "flavor"]
+    choices = {"state": ["active", "stopped", "building"], "vcpus": [1, 2, 4], "flavor": ["small", "large"]}
+    for number in range(random.randrange(1, 9)):
+        some = names if random.random() < 0.7 else random.sample(names, random.randrange(4))
+        verb = Verb.CHANGED
+        if number == 0 or random.random() < 0.05:
+            verb = random.choice([Verb.CREATED] * 9 + [Verb.CHANGED])
+        elif random.random() < 0.15:
+            verb = Verb.DELETED
+        accounted = {name: random.choice(choices[name]) for name in some}
+        if verb is Verb.DELETED:
+            accounted = random.choice([{}, {}, {"state": "deleted"}, said[-1].accounted])
+        said.append(
+            Observation(
+                resource=RESOURCE,
+                verb=verb,
+                at=moment,
+                begin=random.choice([None, moment - timedelta(milliseconds=random.randrange(8000))]),
+                resolution_us=random.choice([0] * 19 + [1_000_000]),
+                accounted=accounted,
+                described={"name": random.choice("ab")} if random.random() < 0.5 else {},
+                untold=("vcpus",) if "vcpus" not in accounted and random.random() < 0.1 else (),
+                source="bus",
+                created_at=at("10:00") if random.random() < 0.7 else None,
+                launched=random.random() < 0.3,
+                occurrence=random.choice([None, f"req-{number // 3}", f"req-{random.randrange(3)}"]),
+                quality=random.choice([None, *DeletionQuality]) if verb is Verb.DELETED else None,
+            )
+        )
+        moment += timedelta(milliseconds=random.choice([0, 1, 500, 4000, 7000, 60_000]))
+    return said
+
+
+def test_the_fast_path_equals_making_it_anew_where_nobody_looked_and_is_taken_often():
+    """From the first message on: one by one, and all at once in any order."""
+    counts = {name: [0, 0] for name in ("begun", "extended", "ended", "folded")}
+
+    def count(name, made):
+        counts[name][made is not None] += 1
+
+    @given(st.integers(0, 2**32), st.integers(-20, 20))
+    def grow(seed, looked):
+        random = Random(seed)
+        said = told(random)
+        looks = []
+        if random.random() < 0.2:
+            looks = [
+                look_at(at("10:00") + timedelta(seconds=looked - 2), at("10:00") + timedelta(seconds=looked))
+            ]
+        looked_until = looks[0].end if looks else None
+        first = begun(said[0], looked_until=looked_until)
+        count("begun", first)
+        assert first is None or whole(first) == whole(timeline(said[:1], looks))
+        for number in range(1, len(said)):
+            before = timeline(said[:number], looks)
+            if before is None or before.end is not None:
+                break
+            one = said[number]
+            made = extend(before, one, looked_until=looked_until)
+            count("ended" if one.verb is Verb.DELETED else "extended", made)
+            assert made is None or whole(made) == whole(timeline(said[: number + 1], looks))
+        random.shuffle(said)
+        folded = fold(said)
+        count("folded", folded)
+        assert folded is None or whole(folded) == whole(timeline(said))
+
+    grow()
+
+    for refused_times, taken in counts.values():
+        assert taken > refused_times / 20
+        assert taken > 10
+
+
 BEGUN = (created("10:00", "active m1.small"), changed("10:05", "stopped"))
 
 
@@ -96,8 +173,7 @@ def refused(made: Timeline, one: Observation, *, looked_until=None) -> bool:
 def test_what_may_rearrange_the_past_is_refused():
     made = life(*BEGUN, changed("11:00", "active", occurrence="req-1"))
 
-    assert refused(made, changed("11:00:06", "stopped"))
-    assert refused(made, changed("12:00", "stopped", begin="11:00"))
+    assert refused(made, changed("11:00", "stopped"))
     assert refused(made, changed("12:00", "stopped", coarse=True))
     assert refused(made, changed("12:00", "stopped", seq=1))
     assert refused(made, changed("12:00", "stopped", occurrence="req-1"))
@@ -107,6 +183,40 @@ def test_what_may_rearrange_the_past_is_refused():
     assert refused(made, seen("12:00..12:01", "stopped"))
     assert refused(made, changed("12:00", "stopped", resource=msgspec.structs.replace(RESOURCE, id="other")))
     assert not refused(made, changed("12:00", "stopped"))
+
+
+def test_what_a_sighting_may_doubt_is_refused():
+    made = life(*BEGUN, seen("10:59..11:00", "stopped"))
+
+    assert refused(made, changed("11:00:06", "active"))
+    assert refused(made, changed("12:00", "active", begin="11:00"))
+    assert refused(made, deleted("12:00"))
+    assert not refused(made, changed("12:00", "active"))
+
+
+def test_request_that_was_heard_of_may_repeat_what_is_so():
+    made = life(*BEGUN, changed("11:00", "active", occurrence="req-1"))
+
+    assert extend(made, changed("11:01", "active", occurrence="req-1"), looked_until=None) == made
+
+
+def test_deletion_in_order_ends_the_life():
+    made = life(*BEGUN)
+    last_words = deleted("12:00", "state=deleted")
+
+    assert extend(made, last_words, looked_until=None) == life(*BEGUN, last_words)
+    assert refused(made, deleted("12:00", "state=active"))
+    assert refused(made, deleted("10:05"))
+    assert refused(made, deleted("12:00", quality=DeletionQuality.CORRECTION))
+
+
+def test_creation_begins_a_life_unless_a_look_may_have_missed_it():
+    one = created("10:00", "active m1.small", described={"name": "web", "host": "a"})
+
+    assert begun(one, looked_until=at("09:59:50")) == life(one)
+    assert begun(one, looked_until=at("09:59:55")) is None
+    assert begun(changed("10:00", "active"), looked_until=None) is None
+    assert begun(created("10:00", untold=("flavor",)), looked_until=None) is None
 
 
 def test_what_a_later_look_may_contradict_is_refused():

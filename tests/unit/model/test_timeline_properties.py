@@ -18,7 +18,9 @@ from usance.model.timeline import timeline
 
 def whole(made: Timeline | None):
     """Return what a timeline says and what it remembers, for comparison."""
-    return None if made is None else (made, made.memory.heard_until, made.memory.occurrences)
+    if made is None:
+        return None
+    return made, made.memory.heard_until, made.memory.occurrences, made.memory.plain
 
 
 @given(anything_said(), st.integers(0, 2**32))
