@@ -59,7 +59,7 @@ def resources(
 
         table = standing.timelines
         return Listing(
-            select(*(table.c[name] for name in TIMELINE)).where(*_conditions(standing, asked)),
+            select(*(table.c[name] for name in TIMELINE)).where(*conditions(standing, asked)),
             order("resources", table, sort, start="begin_at", descending=descending),
             with_last_span,
         )
@@ -84,11 +84,11 @@ def spans(
 
     def listing(standing: Standing) -> Listing:
         table = standing.spans
-        conditions = _conditions(standing, asked)
+        which = conditions(standing, asked)
         if asked.period is not None:
-            conditions.append(touches(table.c.start_at, table.c.end_at, asked.period))
+            which.append(touches(table.c.start_at, table.c.end_at, asked.period))
         return Listing(
-            span_query(standing).where(*conditions),
+            span_query(standing).where(*which),
             order("spans", table, sort, start="start_at", descending=descending),
         )
 
@@ -101,7 +101,7 @@ def spans(
 # --- which rows ------------------------------------------------------------------------------
 
 
-def _conditions(standing: Standing, asked: Asked) -> list[ColumnElement[bool]]:
+def conditions(standing: Standing, asked: Asked) -> list[ColumnElement[bool]]:
     """Return the conditions for timelines, of which the projects are those of a revision or of all."""
     table = standing.timelines.c
     found = [*of_places(standing.timelines, asked), table.kind.in_(kinds_of(asked))]

@@ -6,13 +6,25 @@ values in :mod:`usance.ledger.answers`; instants are aware and in UTC.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 from sqlalchemy import ScalarSelect, select
 
-from usance.ledger import feed, listing, naming, schema
-from usance.ledger.answers import Asked, Changes, Cursor, Page, ProjectRow, ResourceRow, Sort, SpanRow
+from usance.ledger import feed, listing, naming, schema, using
+from usance.ledger.answers import (
+    Asked,
+    By,
+    Changes,
+    Cursor,
+    Page,
+    ProjectRow,
+    ResourceRow,
+    Sort,
+    SpanRow,
+    UsageRow,
+    Window,
+)
 from usance.ledger.engine import Store
 from usance.ledger.paging import checked, storable
 from usance.ledger.rows import instant_or_none
@@ -133,6 +145,40 @@ class Questions:
             since=since,
             after=after,
             limit=limit,
+        )
+
+    def usage(
+        self,
+        asked: Asked,
+        *,
+        until: datetime,
+        by: Collection[By] = (),
+        window: Window | None = None,
+        suspended_states: Collection[str] = (),
+        count_resources: bool | None = None,
+    ) -> Iterator[UsageRow]:
+        """Yield what was used in the period asked about, in the order of groups and windows.
+
+        Only resources that fulfil the conditions count; *by* says what is told apart, *window* into
+        which calendar stretches the period is cut. What has no end is counted up to *until*, the
+        present (with `as_of`: up to that instant), and no further. vCPUs in *suspended_states* do not
+        count. Groups that used nothing are not told.
+
+        Different resources are counted, unless flavors or states are told apart: a server may come back to
+        one, so that days can't be added up and all spans of the period have to be read. *count_resources*
+        says it otherwise. Told apart by project, some hundreds of projects are read in one
+        transaction, and no transaction is open while the caller has a row.
+
+        ValueError if no period is asked about, or one of more than 3,700 days by day.
+        """
+        return using.usage(
+            self._store,
+            asked,
+            by=by,
+            window=window,
+            until=until,
+            suspended_states=suspended_states,
+            count_resources=count_resources,
         )
 
 

@@ -236,9 +236,11 @@ usage_day = _table(
     Column("day", BigInteger, nullable=False),  # in UTC, counted since 1970
     Column("flavor", Id, nullable=False),  # or the volume's type; empty where there is none
     Column("state", Id, nullable=False),  # of a server; empty where there is none
-    Column("resources", BigInteger, nullable=False),  # that were there on the day
+    # Those of which the first second of this day lies here: the rows of a day count each of them once.
+    Column("resources", BigInteger, nullable=False),
+    Column("begun", BigInteger, nullable=False),  # those of them that began on the day
     Column("seconds", BigInteger, nullable=False),
-    Column("vcpu_s", BigInteger, nullable=False),
+    Column("vcpu_s", BigInteger, nullable=False),  # in any state: some sites count some of them as suspended
     Column("ram_mib_s", BigInteger, nullable=False),
     Column("disk_gib_s", BigInteger, nullable=False),  # of a server both disks; the size of a volume
     Column("size_kib_s", BigInteger, nullable=False),  # of images

@@ -127,10 +127,11 @@ def inferred_stretches(
     clipped = (
         period.clip(doubt.start, doubt.end) for doubt in timeline.doubts if doubt.attribute in attributes
     )
-    return _union((epoch_seconds(one.start), epoch_seconds(one.end)) for one in clipped if one is not None)
+    return union((epoch_seconds(one.start), epoch_seconds(one.end)) for one in clipped if one is not None)
 
 
-def _union(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+def union(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return stretches that cover the same and don't touch each other, in order."""
     joined: list[tuple[int, int]] = []
     for start, end in sorted(stretches):
         if joined and start <= joined[-1][1]:

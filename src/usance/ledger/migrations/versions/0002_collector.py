@@ -28,6 +28,7 @@ def upgrade() -> None:
             sa.Column(name, sa.BigInteger(), nullable=False)
             for name in (
                 "resources",
+                "begun",
                 "seconds",
                 "vcpu_s",
                 "ram_mib_s",
