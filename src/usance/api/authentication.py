@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import secrets
@@ -9,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from usance.api.caller import Caller
+from usance.api.metrics import Metrics
 
 TOKEN_HEADER: Final = b"x-auth-token"
 LONGEST_TOKEN: Final = 16 * 1024  # bytes; the largest tokens of Keystone (PKI) had about 8,000
@@ -23,6 +25,9 @@ class Authenticator(Protocol):
         Raises RefusedError (503) if that can't be found out at present.
         """
 
+    def known(self, token: bytes) -> Caller | None:
+        """Return who shows a token, if that was found out a short while ago and is still good."""
+
 
 class PrivateKeyAuthenticator:
     """Knows one key; whoever has it may do everything.
@@ -31,12 +36,13 @@ class PrivateKeyAuthenticator:
     length of the key nor how much of a guess was right can be told from the time that it takes.
     """
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._secret = secrets.token_bytes(32)
         # A header has bytes. Clients send other characters than ASCII as UTF-8, or as Latin-1.
         spellings = {key.encode()}
-        if key.isascii() is False:
-            spellings.add(key.encode("latin-1", "replace"))
+        with contextlib.suppress(UnicodeEncodeError):
+            spellings.add(key.encode("latin-1"))
         self._digests = tuple(self._digest(one) for one in sorted(spellings))
 
     def _digest(self, token: bytes) -> bytes:
@@ -51,8 +57,13 @@ class PrivateKeyAuthenticator:
     async def caller(self, token: bytes) -> Caller | None:
         """Return the caller who has the key."""
         if not self.is_key(token):
+            self._metrics.token("private key", "invalid")
             return None
+        self._metrics.token("private key", "valid")
         return Caller(how="private key", key="private key", may_read_all=True, may_write=True, is_admin=True)
+
+    def known(self, _token: bytes) -> None:
+        """Return nobody: who guesses must not get further by being right, once she is made to wait."""
 
 
 class AnyOf:
@@ -68,3 +79,7 @@ class AnyOf:
             if found is not None:
                 return found
         return None
+
+    def known(self, token: bytes) -> Caller | None:
+        """Return the caller whom one of them knows already."""
+        return next((found for one in self._authenticators if (found := one.known(token))), None)

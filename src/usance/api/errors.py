@@ -19,6 +19,8 @@ LOG = logging.getLogger(__name__)
 
 _LONGEST: Final = 500  # characters of a message
 
+_OURS: Final = (["v2"], ["health"], ["ready"], ["metrics"], ["docs"], ["openapi.json"])
+
 LEDGER_AWAY: Final = "the ledger can't be read or written at present"
 
 
@@ -83,19 +85,38 @@ def log_mishap(request: Request[Any, Any, Any], error: Exception) -> None:
         LOG.error("%s: an error that nobody foresaw:", request_id(request.scope), exc_info=error)
 
 
-def v2_answer(request: Request[Any, Any, Any], error: Exception) -> Response[ErrorAnswer]:
-    """Answer an error in the shape of /v2."""
-    log_mishap(request, error)
-    refusal = refusal_of(error)
+def problem_of(refusal: RefusedError, identity: str) -> ErrorAnswer:
+    """Return a refusal as /v2 tells it."""
     problem = Problem(
         code=refusal.status,
         title=HTTPStatus(refusal.status).phrase,
         message=refusal.message,
         hint=refusal.hint,
-        request_id=request_id(request.scope),
+        request_id=identity,
     )
+    return ErrorAnswer(problem)
+
+
+def is_ours(path: str) -> bool:
+    """Say whether a path is none of Almanach's, so that its errors have the shape of /v2."""
+    return path.split("/", 2)[1:2] in _OURS
+
+
+def body_of(refusal: RefusedError, path: str, identity: str) -> tuple[bytes, bytes]:
+    """Return the body of an answer that no route made, and its content type."""
+    if is_ours(path):
+        return msgspec.json.encode(problem_of(refusal, identity)), b"application/json"
+    if refusal.status == 401:
+        return b"Unauthorized", b"text/plain; charset=utf-8"
+    return msgspec.json.encode({"error": refusal.message}), b"application/json"
+
+
+def v2_answer(request: Request[Any, Any, Any], error: Exception) -> Response[ErrorAnswer]:
+    """Answer an error in the shape of /v2."""
+    log_mishap(request, error)
+    refusal = refusal_of(error)
     return Response(
-        ErrorAnswer(problem),
+        problem_of(refusal, request_id(request.scope)),
         status_code=refusal.status,
         headers=refusal.headers,
         media_type=MediaType.JSON,

@@ -17,6 +17,7 @@ from usance.cli.extract import extract
 from usance.cli.projects import projects
 from usance.cli.publish import publish
 from usance.cli.republish import republish
+from usance.cli.serve import serve
 from usance.cli.status import status
 from usance.cli.validate import validate
 
@@ -34,7 +35,7 @@ def cli() -> None:
     """
 
 
-for command in (extract, status, projects, doctor, publish, republish, validate, config, db):
+for command in (extract, status, projects, doctor, publish, republish, validate, serve, config, db):
     cli.add_command(command)
 
 

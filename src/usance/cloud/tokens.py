@@ -77,6 +77,11 @@ class Tokens:
             if value is token:
                 del self._tokens[held]
 
+    def forgive(self) -> None:
+        """Ask Keystone anew for what it refused: a process that runs for months outlives the mistake."""
+        self._rejected = None
+        self._refused.clear()
+
     async def get(self, scope: TokenScope) -> Token:
         """Return a token of the scope.
 
