@@ -63,4 +63,5 @@ def _has_shape(written: str) -> bool:
         and written[4] == written[7] == "-"
         and written[10] in "T "
         and written[13] == written[16] == ":"
+        and written.isprintable()  # Python takes a NUL at the end
     )
