@@ -21,7 +21,7 @@ from usance.api.metrics import Metrics
 from usance.api.openapi import openapi_config, openapi_routes
 from usance.api.operation import operation_routes
 from usance.api.v2.routes import v2_routes
-from usance.config.settings import ApiSettings, Strategy
+from usance.config.settings import ApiSettings
 from usance.ledger.ledger import Ledger
 
 
@@ -38,7 +38,7 @@ class Application:
             "usance_api_ledger_calls", "Calls of the ledger that run or wait.", lambda: self.ledger.waiting
         )
         self._keystone = (
-            KeystoneAuthenticator(settings, self.metrics) if Strategy.KEYSTONE in settings.strategy else None
+            KeystoneAuthenticator(settings.keystone, settings, self.metrics) if settings.keystone else None
         )
         if self._keystone is not None:
             self.metrics.watch(

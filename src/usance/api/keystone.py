@@ -20,7 +20,7 @@ from usance.api.metrics import Metrics
 from usance.cloud.catalog import without_version
 from usance.cloud.plugins import CONFIGURED
 from usance.cloud.tokens import Token, Tokens
-from usance.config.settings import ApiSettings
+from usance.config.settings import ApiSettings, KeystoneSettings
 from usance.http.client import HttpClient, Tls
 from usance.http.errors import StatusError, one_line
 from usance.http.retry import RetryPolicy
@@ -71,37 +71,27 @@ class KeystoneAuthenticator:
     Use it as an asynchronous context manager, in the loop that asks it.
     """
 
-    def __init__(self, settings: ApiSettings, metrics: Metrics) -> None:
+    def __init__(self, keystone: KeystoneSettings, settings: ApiSettings, metrics: Metrics) -> None:
         self._settings = settings
         self._metrics = metrics
-        auth = settings.keystone
-        tls = (
-            Tls(auth.cafile, auth.certfile, auth.keyfile, auth.insecure)
-            if auth
-            else Tls(settings.keystone_cafile, insecure=settings.keystone_insecure)
-        )
+        self._url = f"{without_version(keystone.url)}/v3/auth/tokens"
         self._client = HttpClient(
             concurrency=_CONCURRENCY,
             timeout_s=_TIMEOUT_S,
             policy=_POLICY,
-            tls=tls,
+            tls=Tls(keystone.cafile, keystone.certfile, keystone.keyfile, keystone.insecure),
             max_bytes=_MAX_BYTES,
             user_agent=f"usance/{usance.__version__}",
         )
-        self._tokens = Tokens(auth, self._client, timeout_s=_TIMEOUT_S) if auth else None
-        self._url = f"{without_version(self._auth_url())}/v3/auth/tokens"
+        self._tokens = (
+            Tokens(keystone.account, self._client, timeout_s=_TIMEOUT_S) if keystone.account else None
+        )
         self._refused_until_s = 0.0
         self._silent_until_s = 0.0
         self._secret = secrets.token_bytes(32)
         # By digest: whose a token is (None: nobody's), and until when, by the monotonic clock.
         self._known: OrderedDict[bytes, tuple[Caller | None, float]] = OrderedDict()
         self._under_way: dict[bytes, asyncio.Task[Caller | None]] = {}
-
-    def _auth_url(self) -> str:
-        url = self._tokens.factory.auth_url if self._tokens else self._settings.keystone_url
-        if not url:
-            raise RuntimeError("an account without an auth_url came through the configuration")
-        return url
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
@@ -238,7 +228,7 @@ class KeystoneAuthenticator:
             if error.status == 403:
                 raise AccessError(
                     f"Keystone does not let our account validate tokens: {one_line(error.reason)}",
-                    hint="give it the role service, or admin, in its project",
+                    hint="give it the role service in its project",
                 ) from error
             raise
         return answer.token

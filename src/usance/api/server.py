@@ -8,6 +8,7 @@ import logging
 import signal
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -66,6 +67,9 @@ class Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """End on SIGTERM and SIGINT after what is under way; on a second one, at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # signals are for the main thread: whoever has another one ends it by `should_exit`
+            return
         loop = asyncio.get_running_loop()
         wanted = (signal.SIGTERM, signal.SIGINT)
         for one in wanted:

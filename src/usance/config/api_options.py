@@ -109,7 +109,7 @@ AUTHTOKEN_OPTIONS: Final[list[cfg.Opt]] = [
     cfg.StrOpt(
         "auth_url",
         deprecated_opts=_in_auth("keystone_url"),
-        help="Where Keystone is. Not set, and no username: the account of [keystone_auth] validates tokens.",
+        help="Where Keystone is. Not set: where the credentials for the cloud say.",
     ),
     cfg.StrOpt(
         "auth_type",

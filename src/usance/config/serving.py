@@ -14,7 +14,7 @@ from usance.config.credentials import Credentials, checked, without_v2
 from usance.config.entity_options import ENTITIES
 from usance.config.rawfile import suggestion
 from usance.config.reader import OptionReader
-from usance.config.settings import ApiSettings, AuthSettings, EntitySettings, Strategy
+from usance.config.settings import ApiSettings, AuthSettings, EntitySettings, KeystoneSettings, Strategy
 from usance.model.errors import ConfigurationError
 
 _STRATEGIES: Final = {
@@ -34,12 +34,11 @@ Say = Callable[[str], None]
 def read_api(reader: OptionReader, find: Callable[[], Credentials] | None, warn: Say) -> ApiSettings:
     """Return how the API is served.
 
-    *find* tells the credentials for the cloud, with which tokens are validated where
+    *find* tells the credentials for the cloud, whose Keystone validates tokens where
     [keystone_authtoken] names none; None: nothing is going to be served, and what only that needs
     may be missing. Raises ConfigurationError for what can't be used.
     """
     strategy = _strategy(reader)
-    account, url = _keystone(reader, find, warn) if find and Strategy.KEYSTONE in strategy else (None, None)
     key = reader.text("private_key", AUTHENTICATION)
     if key is not None and not key.isprintable():
         raise ConfigurationError(
@@ -63,10 +62,7 @@ def read_api(reader: OptionReader, find: Callable[[], Credentials] | None, warn:
         ledger_threads=reader.value("ledger_threads", API),
         strategy=strategy,
         private_key=key if Strategy.PRIVATE_KEY in strategy else None,
-        keystone=account,
-        keystone_url=url,
-        keystone_cafile=reader.text("cafile", AUTHTOKEN),
-        keystone_insecure=reader.value("insecure", AUTHTOKEN),
+        keystone=_keystone(reader, find, warn) if find and Strategy.KEYSTONE in strategy else None,
         token_cache_s=reader.value("token_cache", AUTHENTICATION),
         admin_roles=frozenset(reader.words("admin_roles", AUTHENTICATION)),
         reader_roles=frozenset(reader.words("reader_roles", AUTHENTICATION)),
@@ -125,10 +121,8 @@ def _strategy(reader: OptionReader) -> Strategy:
     return strategy
 
 
-def _keystone(
-    reader: OptionReader, find: Callable[[], Credentials], warn: Say
-) -> tuple[AuthSettings | None, str | None]:
-    """Return the account that validates tokens; else the URL at which they validate themselves."""
+def _keystone(reader: OptionReader, find: Callable[[], Credentials], warn: Say) -> KeystoneSettings:
+    """Return where tokens are validated, and with which account, if any."""
     url = reader.text("auth_url", AUTHTOKEN)
     if url is not None and not url.startswith(("http://", "https://")):
         raise ConfigurationError(
@@ -136,14 +130,36 @@ def _keystone(
         )
     auth_type = reader.text("auth_type", AUTHTOKEN)
     if auth_type is not None or reader.text("username", AUTHTOKEN) is not None:
-        return _account(reader, auth_type, warn), None
+        account = _account(reader, auth_type, warn)
+        return _keystone_of(account, account)
     if url is not None:
-        return None, url.rstrip("/").removesuffix("/v2.0")
+        return _keystone_of(_session(reader, "none", {"auth_url": url}), None)
     try:
-        return find()[0], None
+        return _keystone_of(find()[0], None)
     except ConfigurationError as error:
         error.add_note("[auth] strategy names keystone, and [keystone_authtoken] has no auth_url")
         raise
+
+
+def _keystone_of(auth: AuthSettings, account: AuthSettings | None) -> KeystoneSettings:
+    url = auth.options.get("auth_url")
+    if url is None:
+        raise ConfigurationError(
+            f"{auth.origin} does not tell where Keystone is", hint=f"write auth_url into [{AUTHTOKEN}]"
+        )
+    return KeystoneSettings(url, account, auth.cafile, auth.certfile, auth.keyfile, auth.insecure)
+
+
+def _session(reader: OptionReader, auth_type: str, options: dict[str, str]) -> AuthSettings:
+    return AuthSettings(
+        auth_type=auth_type,
+        options=options,
+        cafile=reader.text("cafile", AUTHTOKEN),
+        certfile=reader.text("certfile", AUTHTOKEN),
+        keyfile=reader.text("keyfile", AUTHTOKEN),
+        insecure=reader.value("insecure", AUTHTOKEN),
+        origin=f"[{AUTHTOKEN}]",
+    )
 
 
 def _account(reader: OptionReader, auth_type: str | None, warn: Say) -> AuthSettings:
@@ -167,19 +183,9 @@ def _account(reader: OptionReader, auth_type: str | None, warn: Say) -> AuthSett
     }
     if auth_type is None:
         given |= _almanachs_defaults(given)
-    auth = AuthSettings(
-        auth_type=name,
-        options=given,
-        cafile=reader.text("cafile", AUTHTOKEN),
-        certfile=reader.text("certfile", AUTHTOKEN),
-        keyfile=reader.text("keyfile", AUTHTOKEN),
-        insecure=reader.value("insecure", AUTHTOKEN),
-        origin=f"[{AUTHTOKEN}]",
-    )
     if auth_type is None and given["auth_url"].rstrip("/").endswith("/v2.0"):
-        auth = without_v2(AuthSettings("v2password", given, auth.cafile, auth.certfile, auth.keyfile,
-                                       auth.insecure, auth.origin), warn)  # fmt: skip
-    return checked(auth)
+        return checked(without_v2(_session(reader, "v2password", given), warn))
+    return checked(_session(reader, name, given))
 
 
 def _almanachs_defaults(given: dict[str, str]) -> dict[str, str]:

@@ -246,6 +246,17 @@ class EntitySettings(msgspec.Struct, frozen=True):
     volume_threshold_s: int = 60  # an attachment sooner after the begin of an entity begins none
 
 
+class KeystoneSettings(msgspec.Struct, frozen=True):
+    """Where the tokens of callers are validated, and with which account."""
+
+    url: str
+    account: AuthSettings | None = None  # ours; None: each token validates itself
+    cafile: str | None = None
+    certfile: str | None = None
+    keyfile: str | None = None
+    insecure: bool = False
+
+
 class ApiSettings(msgspec.Struct, frozen=True):
     """How the API is served, whom it lets in, and within which limits."""
 
@@ -268,10 +279,7 @@ class ApiSettings(msgspec.Struct, frozen=True):
     # --- who may
     strategy: Strategy = Strategy.PRIVATE_KEY
     private_key: str | None = None
-    keystone: AuthSettings | None = None  # our account, with which tokens are validated
-    keystone_url: str | None = None  # where a token validates itself, if there is no account
-    keystone_cafile: str | None = None
-    keystone_insecure: bool = False
+    keystone: KeystoneSettings | None = None  # who validates tokens
     token_cache_s: int = 300  # for which a validated token is not asked about again; 0: always asked
     admin_roles: frozenset[str] = frozenset({"admin"})  # see everything and change everything
     reader_roles: frozenset[str] = frozenset({"usance:reader"})  # see everything

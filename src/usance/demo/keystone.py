@@ -390,7 +390,7 @@ def _show_token(cloud: DemoCloud, request: Request, token: Token) -> Response:
     subject = cloud.tokens.find(request.headers.get("x-subject-token", ""))
     if subject is None:
         raise Refusal(404, "Could not find token.")
-    if subject.user.id != token.user.id and not token.reads_system:
+    if subject.user.id != token.user.id and not (token.reads_system or "service" in token.roles):
         raise _forbidden("identity:validate_token")
     return answer({"token": _describe(cloud, subject, request.base_url)})
 
