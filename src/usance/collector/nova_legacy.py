@@ -74,11 +74,13 @@ _SIZES: Final = (
 )
 
 
-def tell(notification: Notification, cloud_id: str, *, properties: bool = False) -> Told:
+def tell(
+    notification: Notification, cloud_id: str, *, accounted: bool = True, properties: bool = False
+) -> Told:
     """Return what a payload says of its server."""
     payload = notification.payload
     state = optional_text(payload, "state", LONGEST_STATE)
-    user = optional_identifier(payload, "user_id")
+    user = optional_identifier(payload, "user_id") if accounted else None
     return Told(
         resource=Resource(
             optional_identifier(payload, "tenant_id") or "",
@@ -91,8 +93,8 @@ def tell(notification: Notification, cloud_id: str, *, properties: bool = False)
         state=None if state is None else state.lower(),
         task=optional_text(payload, "state_description", LONGEST_STATE) or "",
         user={} if user is None else {USER_ID: user},
-        flavor=_flavor(payload),
-        image=_image(payload),
+        flavor=_flavor(payload) if accounted else {},
+        image=_image(payload) if accounted else {},
         described=_described(payload),
         created=instant(payload, "created_at"),
         launched=instant(payload, "launched_at") is not None,
@@ -153,6 +155,8 @@ def _properties(payload: dict[str, Any]) -> dict[str, Value]:
     for attribute, names in _OS_PROPERTIES:
         told = next((image[name] for name in names if isinstance(image.get(name), str)), "")
         found[attribute] = clean(told, LONGEST_NAME)
+    if not found[OS_TYPE]:
+        found[OS_TYPE] = optional_text(payload, "os_type", LONGEST_NAME) or ""
     return found
 
 

@@ -74,10 +74,15 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class Teller(Protocol):
-    """Reads what a payload says of its server, and the properties only where they are asked for."""
+    """Reads what a payload says of its server, as far as it is asked for."""
 
-    def __call__(self, notification: Notification, cloud_id: str, *, properties: bool = False) -> Told:
-        """Read a notification of a cloud, given its id. Raises NotUnderstoodError."""
+    def __call__(
+        self, notification: Notification, cloud_id: str, *, accounted: bool = True, properties: bool = False
+    ) -> Told:
+        """Read a notification of a cloud, given its id. Raises NotUnderstoodError.
+
+        *accounted* asks for the user, the flavor and the image, *properties* for metadata and system.
+        """
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -158,7 +163,9 @@ def action_reader(teller: Teller, action: Action, flavor_field: str) -> Reader:
     """Return the reader of an action that ended; *flavor_field* is what the payload calls the flavor."""
 
     def read(notification: Notification, cloud_id: str) -> Reading:
-        told = teller(notification, cloud_id, properties=action.image)
+        told = teller(
+            notification, cloud_id, accounted=action.flavor or action.image, properties=action.image
+        )
         state = told.state or action.state
         accounted: dict[str, Value] = {}
         untold: tuple[str, ...] = ()
@@ -183,7 +190,7 @@ def describe_reader(teller: Teller) -> Reader:
     """Return the reader of what changes no more than where the server is."""
 
     def read(notification: Notification, cloud_id: str) -> Reading:
-        return Reading((_changed(teller(notification, cloud_id), {}),))
+        return Reading((_changed(teller(notification, cloud_id, accounted=False), {}),))
 
     return read
 

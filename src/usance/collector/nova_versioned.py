@@ -112,12 +112,14 @@ class _Versioned:
     def __init__(self, keys: FlavorKeys) -> None:
         self._flavors = _Flavors(keys)
 
-    def tell(self, notification: Notification, cloud_id: str, *, properties: bool = False) -> Told:
+    def tell(
+        self, notification: Notification, cloud_id: str, *, accounted: bool = True, properties: bool = False
+    ) -> Told:
         """Return what a payload says of its server."""
         data = _body(notification)
         state = optional_text(data, "state", LONGEST_STATE)
-        user = optional_identifier(data, "user_id")
-        image = optional_identifier(data, "image_uuid")
+        user = optional_identifier(data, "user_id") if accounted else None
+        image = optional_identifier(data, "image_uuid") if accounted else None
         return Told(
             resource=Resource(
                 optional_identifier(data, "tenant_id") or "", cloud_id, SERVER, identifier(data, "uuid")
@@ -127,7 +129,7 @@ class _Versioned:
             state=None if state is None else state.lower(),
             task=optional_text(data, "task_state", LONGEST_STATE) or "",
             user={} if user is None else {USER_ID: user},
-            flavor=self._flavors.attributes(_data(data, "flavor")),
+            flavor=self._flavors.attributes(_data(data, "flavor")) if accounted else {},
             image={} if image is None else {IMAGE_ID: image},
             described=_described(data),
             created=instant(data, "created_at"),

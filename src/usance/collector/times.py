@@ -48,7 +48,8 @@ def parse(written: object, name: str) -> datetime:
         raise NotUnderstoodError(f"`{name}` is no time: {written[:40]!r}")
     try:
         at = datetime.fromisoformat(written)
-        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        if at.tzinfo is not UTC:
+            at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
         raise NotUnderstoodError(f"`{name}` is no time: {written[:40]!r}") from None
     if not FIRST <= at < BEYOND:
