@@ -89,7 +89,7 @@ class Admission:
         if caller is None:
             if token:
                 self._failures.take(site)
-            raise RefusedError(401, "X-Auth-Token is missing or not valid", hint="ask for a new token")
+            raise _unknown()
         return caller
 
 
@@ -120,6 +120,15 @@ def _check(connection: Connection, handler: BaseRouteHandler, caller: Caller) ->
         raise RefusedError(403, "this caller may not change anything", hint="it takes a role that writes")
 
 
+def _unknown() -> RefusedError:
+    return RefusedError(
+        401,
+        "X-Auth-Token is missing or not valid",
+        hint="ask for a new token",
+        headers={"WWW-Authenticate": 'X-Auth-Token realm="Usance"'},
+    )
+
+
 def _later(message: str, wait_s: float) -> RefusedError:
     seconds = max(1, math.ceil(wait_s))
     return RefusedError(
@@ -136,5 +145,5 @@ def caller_of(scope: Mapping[str, Any]) -> Caller:
     """Return the caller of a request that was let through (the dependency `caller`)."""
     caller = scope.get("user")
     if not isinstance(caller, Caller):
-        raise RefusedError(401, "X-Auth-Token is missing or not valid")
+        raise _unknown()
     return caller

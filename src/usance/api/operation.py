@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 from litestar import Response, get
+from litestar.di import NamedDependency
 from litestar.types import ControllerRouterHandler
 
 from usance.api.admission import METRICS, OPEN
@@ -44,7 +45,7 @@ def operation_routes(metrics: Metrics) -> list[ControllerRouterHandler]:
         summary="Does the ledger answer, and is its schema the right one?",
         security=[{}],
     )
-    async def ready(ledger: LedgerAccess) -> Health:
+    async def ready(ledger: NamedDependency[LedgerAccess]) -> Health:
         """Ask the ledger; 503 if it does not answer in time, or has another schema than this program."""
         await _ask(ledger)
         return Health("ok")
