@@ -8,13 +8,35 @@ Cinder, or of a later message once the name is known) tells it from the change o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
+from usance.ledger.values import Named
 from usance.model.observation import Observation
 from usance.model.resource import VOLUME_TYPE
 from usance.model.storage import LONGEST, VOLUME_TYPE_ID
+
+TYPE_NAMES: Final = "volume_type"
+"""The kind under which the ledger keeps the names of volume types, by their ids."""
+
+
+def named(
+    observations: Sequence[Observation],
+    news: Iterable[Named],
+    known: Callable[[str, Sequence[str]], Mapping[str, str]],
+) -> Sequence[Observation]:
+    """Return the observations of a batch with the types by their names, as far as anybody knows these.
+
+    *news* are names that the same batch tells; *known* returns those that the ledger has, given their
+    kind and ids (:meth:`usance.ledger.ledger.Ledger.names`), and is asked only if there is need.
+    """
+    ids = types_in(observations)
+    if not ids:
+        return observations
+    told = {one.id: one.name for one in news if one.kind == TYPE_NAMES}
+    return with_types(observations, {**known(TYPE_NAMES, sorted(ids)), **told})
 
 
 def types_in(observations: Iterable[Observation]) -> set[str]:

@@ -12,6 +12,7 @@ from datetime import datetime
 from usance.cloud.access import Cloud
 from usance.cloud.projects import Project
 from usance.extraction.executor import LedgerThread
+from usance.ledger.values import of_cloud
 from usance.model.errors import CloudError
 from usance.model.observation import Observation
 from usance.model.period import EPOCH
@@ -23,15 +24,6 @@ FQAN = "fqan"  # what a project's usage is reported under, by project id
 IMAGE_URI = "image-uri"  # the marketplace's URI of an image, or else its id
 
 UNNAMED = ""  # the name of what was mentioned and not looked up yet
-
-
-def of_cloud(kind: str, cloud_id: str) -> str:
-    """Return the kind under which the ledger keeps the names of things that one cloud knows.
-
-    Another cloud has other users and images, and must not be asked for these, nor say that they
-    have no name. A project of two regions may be reported under a VO of its own in each.
-    """
-    return f"{kind}@{cloud_id}"
 
 
 class Mentions:

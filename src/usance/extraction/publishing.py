@@ -8,9 +8,10 @@ from typing import Final
 
 from usance.cloud.projects import Project
 from usance.config.settings import ExtractRequest, Settings
-from usance.extraction.naming import IMAGE_URI, USER, of_cloud
+from usance.extraction.naming import IMAGE_URI, USER
 from usance.extraction.report import DryRecord, MessengerResult
 from usance.ledger.ledger import Ledger
+from usance.ledger.values import of_cloud
 from usance.messengers.makers import made_of
 from usance.messengers.messenger import Messenger
 from usance.messengers.outbox import StageResult, deliver, records_that_would_go, stage

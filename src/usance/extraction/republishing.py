@@ -11,10 +11,11 @@ import msgspec
 from usance.cloud.projects import Project
 from usance.config.settings import ExtractRequest, Settings
 from usance.extraction.lock import run_lock
-from usance.extraction.naming import FQAN, PROJECT, of_cloud
+from usance.extraction.naming import FQAN, PROJECT
 from usance.extraction.publishing import Publisher, deliver_staged
 from usance.extraction.report import CloudResult, DryRecord, MessengerResult, ProjectResult, RunReport
 from usance.ledger.ledger import Ledger
+from usance.ledger.values import of_cloud
 from usance.messengers.messenger import Messenger
 from usance.messengers.outbox import StageResult
 from usance.messengers.registry import find_messengers

@@ -29,6 +29,15 @@ class Named(msgspec.Struct, frozen=True):
     at: datetime
 
 
+def of_cloud(kind: str, cloud_id: str) -> str:
+    """Return the kind under which the ledger keeps the names of things that one cloud knows.
+
+    Another cloud has other users and images, and must not be asked for these, nor say that they
+    have no name. A project of two regions may be reported under a VO of its own in each.
+    """
+    return f"{kind}@{cloud_id}"
+
+
 class Parked(msgspec.Struct, frozen=True):
     """A message that nothing could be made of, and why."""
 
