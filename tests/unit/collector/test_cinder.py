@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cinder_messages import CLOUD, READERS, Volume, at, life, messages, read, told
+from hostile_json import JSON
 from usance.collector.reading import Notification, NotUnderstoodError
 from usance.collector.volume_types import types_in
 from usance.ledger.values import Named
@@ -434,11 +435,6 @@ def test_what_nothing_dates_is_not_understood(line):
         read([msgspec.structs.replace(message, timestamp=None)])
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
-    max_leaves=8,
-)
 FIELDS = st.sampled_from([*messages(DAY[0])[0].payload, "audit_period_ending", "volume_types"])
 
 
