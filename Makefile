@@ -55,7 +55,7 @@ soak: env ## the long forms: 1,000 histories, thousands of examples, a minute of
 	USANCE_HISTORIES=1000 USANCE_SOAK=1 USANCE_HYPOTHESIS_PROFILE=soak \
 		$(BIN)/pytest $(PYTEST) -o timeout=7200 tests/unit/model tests/service/ledger tests/service/extraction
 
-judges: env ## APEL's and SSM's own code over our messages (APEL_CHECKOUT, SSM_CHECKOUT name checkouts)
+judges: env ## APEL's, SSM's and Citus's own code (APEL_CHECKOUT, SSM_CHECKOUT, CITUS_URL name them)
 	tests/judges/run
 
 bench: env ## benchmarks, each against a peer and a limit

@@ -13,11 +13,14 @@ from usance.ledger.distributing import distribute
 from usance.ledger.engine import Store
 from usance.ledger.ledger import Ledger
 
-SHARDS = 4  # tests make many ledgers, of many tables
+SHARDS = 2  # tests make many ledgers, of many tables
 
 
-def make_cluster(server_url: str, url: str) -> None:
-    """Let the empty database at a URL be a ledger whose tables are distributed as the server's are."""
+def make_cluster(server_url: str, url: str, *, distributed: bool = True) -> None:
+    """Let the empty database at a URL be a ledger on the workers that the server has.
+
+    Its tables are distributed, unless *distributed* is false.
+    """
     coordinator, name = make_url(server_url), make_url(url).database
     with psycopg.connect(server_url, autocommit=True) as connection:
         workers = connection.execute(
@@ -36,6 +39,8 @@ def make_cluster(server_url: str, url: str) -> None:
         _say(url, f"SELECT citus_set_node_property({here}, 'shouldhaveshards', true)")
     _say(url, f'ALTER DATABASE "{name}" SET citus.shard_count = {SHARDS}')
     Ledger.open(url).close()
+    if not distributed:
+        return
     store = Store(url, create=False)
     try:
         distribute(store)

@@ -138,10 +138,10 @@ def _in_order() -> list[Table]:
 def _foreign_keys(connection: Connection) -> list[_ForeignKey]:
     query = text(
         "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
-        " WHERE contype = 'f' AND conrelid IN (SELECT to_regclass(one) FROM unnest(:names) AS one)"
+        " WHERE contype = 'f' AND conrelid::regclass::text = ANY(CAST(:ours AS text[]))"
     )
-    names = [table.name for table in _in_order()]
-    return [_ForeignKey(*row) for row in connection.execute(query, {"names": names})]
+    ours = [table.name for table in _in_order()]
+    return [_ForeignKey(*row) for row in connection.execute(query, {"ours": ours})]
 
 
 def _distribute_one(connection: Connection, table: Table) -> None:
