@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -11,7 +11,7 @@ import msgspec
 
 from usance.ledger.engine import clean
 from usance.ledger.rows import values_of
-from usance.model.period import MICROSECOND, epoch_seconds
+from usance.model.period import EPOCH, MICROSECOND, epoch_seconds
 from usance.model.resource import (
     BACKUP,
     DISK_GIB,
@@ -33,6 +33,12 @@ from usance.model.span import LIFE, Doubt
 from usance.model.usage import union
 
 SECOND_US: Final = timedelta(seconds=1) // MICROSECOND
+DAY_S: Final = 86400
+DAY_US: Final = DAY_S * SECOND_US
+
+FIRST_DAY: Final = (datetime(2010, 1, 1, tzinfo=UTC) - EPOCH).days
+"""Earlier days are never summed up: there was no OpenStack, so what claims to be from then is an error."""
+
 _LONGEST: Final = 255  # characters of a flavor or state: what OpenStack takes, and an index
 _NOTHING: Final = "[]"
 _doubts = msgspec.json.Decoder(tuple[Doubt, ...])

@@ -7,7 +7,6 @@ dirty. What lies in other days, or in a part of one, is left to the spans.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
@@ -15,15 +14,11 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, exists
 
 from usance.ledger import schema
 from usance.ledger.answers import Asked, By, Window
-from usance.ledger.counting import Stretch
+from usance.ledger.counting import DAY_S, FIRST_DAY, Stretch
 from usance.ledger.standing import kinds_of, of_places
-from usance.ledger.summing import DAY_S, Sums
-from usance.model.period import EPOCH
+from usance.ledger.summing import Sums
 from usance.model.resource import SERVER
 from usance.model.usage import union
-
-FIRST_DAY: Final = (datetime(2010, 1, 1, tzinfo=UTC) - EPOCH).days
-"""Earlier days are never summed up: there was no OpenStack, so what claims to be from then is an error."""
 
 _HALF: Final = 1 << 31
 _ZERO: Final = literal(0, BigInteger)

@@ -26,6 +26,7 @@ from usance.ledger.parking import Parking
 from usance.ledger.past import Past
 from usance.ledger.questions import Questions
 from usance.ledger.rehearsal import rehearsal_of
+from usance.ledger.rollup import Rollups
 from usance.ledger.staging import Outbox, quarantined
 from usance.ledger.values import (
     Changed,
@@ -306,6 +307,11 @@ class Ledger:
     def questions(self) -> Questions:
         """What was used: resources, spans, changes and amounts, for those who bill."""
         return Questions(self._store)
+
+    @property
+    def rollups(self) -> Rollups:
+        """Usage by day, which is made from spans and read in their place."""
+        return Rollups(self._store)
 
     def left_behind(self, cloud_id: str, selected: Collection[str]) -> list[str]:
         """Return the projects of a cloud that are not selected, and of which something has no end yet."""

@@ -10,20 +10,19 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Select, Text, and_, cast, or_, select, union_all
 
 from usance.ledger.answers import Amounts, By, UsageRow, Window
-from usance.ledger.counting import SECOND_US, Stretch, inferred, measures
+from usance.ledger.counting import DAY_S, SECOND_US, Stretch, inferred, measures
 from usance.ledger.schema import RESOURCE_KEY
 from usance.ledger.standing import Standing
 from usance.model.period import Period, epoch_seconds, from_us, month_of
 from usance.model.resource import SERVER
 from usance.model.usage import overlap
 
-DAY_S: Final = 86400
 _ROWS: Final = 2000  # that are fetched at once
 
 Group = tuple[str | None, str | None, str | None, str | None, str | None]
 """Project, cloud, kind, flavor and state; None for what is not told apart."""
 
-_SECONDS, _SUSPENDED, _VCPU, _RAM, _DISK, _SIZE, _INFERRED, _INFERRED_VCPU, _RESOURCES = range(9)
+_SECONDS, _SUSPENDED, _VCPU, _RAM, _DISK, _SIZE, _INFERRED, _INFERRED_VCPU, _RESOURCES, _BEGUN = range(10)
 
 
 class Sums:
@@ -56,11 +55,11 @@ class Sums:
         )
 
     def sums(self, group: Group, window_start: int) -> list[int]:
-        """Return the nine sums of a group in a window, to be added to."""
+        """Return the ten sums of a group in a window, to be added to."""
         key = (group, window_start)
         found = self._sums.get(key)
         if found is None:
-            found = self._sums[key] = [0] * 9
+            found = self._sums[key] = [0] * 10
         return found
 
     def add_span(self, row: Any, stretch: Stretch, seen: set[tuple[Group, int]] | None) -> None:
@@ -98,12 +97,18 @@ class Sums:
             sums[_DISK] += seconds * of.disk_gib
             sums[_SIZE] += seconds * of.size_kib
             sums[_INFERRED] += inferred_s
+            sums[_BEGUN] += start_s <= begin_s < until_s
             if seen is None:
                 sums[_RESOURCES] += start_s <= max(begin_s, window_s) < until_s
             elif (group, window_s) not in seen:
                 seen.add((group, window_s))
                 sums[_RESOURCES] += 1
             start_s = until_s
+
+    def items(self) -> Iterator[tuple[Group, int, list[int]]]:
+        """Yield each group, the begin of a window, and the sums: of amounts, of resources, of those begun."""
+        for (group, start), sums in self._sums.items():
+            yield group, start, sums
 
     def rows(self, *, counted: bool) -> Iterator[UsageRow]:
         """Yield what was added up, in order, and forget it."""

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, bindparam, delete, update
 
 from usance.ledger import schema
+from usance.ledger.counting import DAY_US
 from usance.ledger.difference import differs_from
+from usance.ledger.dirty import mark_dirty, rolled_day
 from usance.ledger.engine import Row, bulk_insert
 from usance.ledger.rows import Kept, encode, kept_row, span_row, these, version_row
 from usance.model.period import to_us
@@ -25,6 +27,7 @@ class TimelineWriter:
         self.revision = revision
         self.changed = 0  # timelines that are different now
         self._differs: dict[Resource, int] = {}  # of those about to be written: since when
+        self._rolled_day: int | None = None  # -1: nothing was summed up; None: not known yet
 
     def successor(self, before: Kept | None, now: Timeline, *, last_us: int, unsettled: bool) -> Kept:
         """Return what to keep of a timeline, given what is kept."""
@@ -54,6 +57,7 @@ class TimelineWriter:
         """
         changed = {one: kept for one, kept in made.items() if kept.revision == self.revision}
         replaced = [one for one in changed if one in known]
+        self._mark_dirty(kind, known, changed)
         versions: list[Row] = []
         old_spans: list[Row] = []
         for one in replaced:
@@ -86,6 +90,24 @@ class TimelineWriter:
         )
         self._note(kind, [one for one in made.values() if one.revision != self.revision], known)
         self.changed += len(changed)
+
+    def _mark_dirty(self, kind: str, known: dict[str, Kept], changed: dict[str, Kept]) -> None:
+        """Note the days that were summed up and are to be so again; what is news costs a look."""
+        if not changed:
+            return
+        if self._rolled_day is None:
+            self._rolled_day = rolled_day(self.connection, self.project_id, self.cloud_id)
+        rolled_us = self._rolled_day * DAY_US
+        late = []
+        for one, after in changed.items():
+            before = known.get(one)
+            timeline = after.timeline
+            since = to_us(timeline.begin) if before is None else self._differs[timeline.resource]
+            if since < rolled_us:
+                late.append((None if before is None else before.timeline, timeline))
+        if late:
+            place = (self.project_id, self.cloud_id, kind)
+            mark_dirty(self.connection, place, self.revision, self._rolled_day, late)
 
     def _remove(self, kind: str, ids: Sequence[str], spans: Sequence[Row]) -> None:
         if ids:
