@@ -53,7 +53,17 @@ class PostgresServer:
             "max_connections": 50,
         }
         options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
-        log = str(self._home / "log")
+        (self._home / "options").write_text(options)
+        self.start_again()
+
+    def end(self) -> None:
+        """Let the server fall over, as a power cut does; its data stay."""
+        self._run("pg_ctl", "stop", "--wait", "--mode", "immediate", "--pgdata", str(self._home / "data"))
+
+    def start_again(self) -> None:
+        """Start the server on its data, after :meth:`end`."""
+        data, log = str(self._home / "data"), str(self._home / "log")
+        options = (self._home / "options").read_text()
         self._run("pg_ctl", "start", "--wait", "--pgdata", data, "--log", log, "--options", options)
 
     def stop(self) -> None:

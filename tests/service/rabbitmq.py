@@ -1,4 +1,4 @@
-"""A real RabbitMQ that speaks STOMP, for tests: its own node, directories and ports on loopback."""
+"""A real RabbitMQ that speaks AMQP and STOMP, for tests: its own node, directories and ports on loopback."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ class RabbitMq:
 
     def __init__(self, certificate: Path, key: Path, cafile: Path) -> None:
         self._home = Path(tempfile.mkdtemp(prefix="usance-rabbitmq-"))
-        self._epmd_port, cluster, self.amqp_port, self.stomp_port, self.stomps_port = _free_ports(5)
+        ports = free_ports(6)
+        self._epmd_port, cluster, self.amqp_port, self.amqps_port, self.stomp_port, self.stomps_port = ports
         (self._home / "plugins").write_text("[rabbitmq_stomp].\n")
         (self._home / "rabbitmq.conf").write_text(
             f"""
@@ -41,6 +42,7 @@ class RabbitMq:
             loopback_users = none
             log.console = true
             log.file = false
+            listeners.ssl.1 = 127.0.0.1:{self.amqps_port}
             stomp.listeners.tcp.1 = 127.0.0.1:{self.stomp_port}
             stomp.listeners.ssl.1 = 127.0.0.1:{self.stomps_port}
             ssl_options.cacertfile = {cafile}
@@ -73,22 +75,32 @@ class RabbitMq:
         }
         self._processes: list[subprocess.Popen[bytes]] = []
 
+    def url(self, virtual_host: str = "", *, scheme: str = "rabbit", port: int | None = None) -> str:
+        """Return the address, as oslo.messaging writes it."""
+        return f"{scheme}://{USER}:{PASSWORD}@localhost:{port or self.amqp_port}/{virtual_host}"
+
     def start(self) -> None:
         """Start the port mapper and the broker; return when it lets us in."""
-        epmd = ["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"]
-        for command in (epmd, [str(PROGRAMS / "rabbitmq-server")]):
-            with (self._home / "output").open("ab") as output:
-                self._processes.append(
-                    subprocess.Popen(
-                        command,
-                        env=self._environment,
-                        cwd=self._home,
-                        stdin=subprocess.DEVNULL,
-                        stdout=output,
-                        stderr=output,
-                        start_new_session=True,
-                    )
+        self._run(["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"])
+        self.start_broker()
+
+    def _run(self, command: list[str]) -> None:
+        with (self._home / "output").open("ab") as output:
+            self._processes.append(
+                subprocess.Popen(
+                    command,
+                    env=self._environment,
+                    cwd=self._home,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
                 )
+            )
+
+    def start_broker(self) -> None:
+        """Start the broker, for the first time or after :meth:`kill`; return when it lets us in."""
+        self._run([str(PROGRAMS / "rabbitmq-server")])
         until = time.monotonic() + _START_S
         while not self._lets_us_in():
             if time.monotonic() > until or self._processes[-1].poll() is not None:
@@ -98,28 +110,55 @@ class RabbitMq:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._processes[-1].wait(0.2)
 
+    def kill(self) -> None:
+        """End the broker as a power cut does."""
+        broker = self._processes.pop()
+        os.killpg(broker.pid, signal.SIGKILL)
+        broker.wait(30)
+
+    def control(self, *arguments: str) -> None:
+        """Run rabbitmqctl."""
+        subprocess.run(
+            [str(PROGRAMS / "rabbitmqctl"), "--quiet", *arguments],
+            env=self._environment,
+            cwd=self._home,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+            timeout=60,
+        )
+
+    def add_virtual_host(self, name: str) -> None:
+        """Make a virtual host that our user may use."""
+        self.control("add_vhost", name)
+        self.control("set_permissions", "--vhost", name, USER, ".*", ".*", ".*")
+
     def _lets_us_in(self) -> bool:
-        for port in (self.amqp_port, self.stomp_port, self.stomps_port):
+        for port in (self.amqp_port, self.amqps_port, self.stomp_port, self.stomps_port):
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
             except OSError:
                 return False
         try:
-            self._connect().close()
+            self.connect().close()
         except pika.exceptions.AMQPError:
             return False
         return True
 
-    def _connect(self) -> pika.BlockingConnection:
+    def connect(self, virtual_host: str = "/") -> pika.BlockingConnection:
+        """Open a connection."""
         return pika.BlockingConnection(
             pika.ConnectionParameters(
-                "127.0.0.1", self.amqp_port, credentials=pika.PlainCredentials(USER, PASSWORD)
+                "127.0.0.1",
+                self.amqp_port,
+                virtual_host,
+                credentials=pika.PlainCredentials(USER, PASSWORD),
             )
         )
 
     def taken(self, queue: str) -> Iterator[tuple[dict[str, str], bytes]]:
         """Take what is in a queue: the headers and the body of each message."""
-        connection = self._connect()
+        connection = self.connect()
         try:
             channel = connection.channel()
             channel.queue_declare(queue, durable=True)
@@ -142,7 +181,7 @@ class RabbitMq:
         shutil.rmtree(self._home, ignore_errors=True)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Return ports below those that the system gives to connections: one of these may be taken meanwhile."""
     probes: list[socket.socket] = []
     try:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from usance import __version__
+from usance.cli.collect import collect
 from usance.cli.config import config
 from usance.cli.configuration import DEBUG, examples
 from usance.cli.db import db
@@ -16,6 +17,7 @@ from usance.cli.ending import leave, run_to_end
 from usance.cli.extract import extract
 from usance.cli.projects import projects
 from usance.cli.publish import publish
+from usance.cli.reconcile import reconcile
 from usance.cli.republish import republish
 from usance.cli.serve import serve
 from usance.cli.status import status
@@ -35,7 +37,20 @@ def cli() -> None:
     """
 
 
-for command in (extract, status, projects, doctor, publish, republish, validate, serve, config, db):
+for command in (
+    extract,
+    collect,
+    reconcile,
+    status,
+    projects,
+    doctor,
+    publish,
+    republish,
+    validate,
+    serve,
+    config,
+    db,
+):
     cli.add_command(command)
 
 

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, ParamSpec, TypeVar
 from usance.collector.broker import Delivery
 from usance.collector.understanding import Understood
 from usance.collector.volume_types import named as with_names_of_types
+from usance.collector.volume_types import unnamed as unnamed_types
 from usance.ledger.ledger import Ledger
 from usance.ledger.values import Heard, HeardOf, Parked
 from usance.model.errors import LedgerError
@@ -20,7 +21,7 @@ from usance.model.errors import LedgerError
 LOG = logging.getLogger(__name__)
 
 _FIRST_WAIT_S: Final = 0.5
-_LONGEST_WAIT_S: Final = 30.0
+_LONGEST_WAIT_S: Final = 10.0
 # So many messages of a batch may be refused, or half of it: beyond that it is not the messages.
 _FEW: Final = 10
 
@@ -139,9 +140,10 @@ class Keeper:
         heard = [one.understood for one in entries]
         names = tuple(name for one in heard for name in one.reading.names)
         said = [said for one in heard for said in one.reading.observations]
+        observations = tuple(with_names_of_types(said, names, self.ledger.names))
         batch = Heard(
-            observations=tuple(with_names_of_types(said, names, self.ledger.names)),
-            names=names,
+            observations=observations,
+            names=(*names, *unnamed_types(observations)),
             parked=tuple(one.parked for one in heard if one.parked is not None),
         )
         if not (batch.observations or batch.names or batch.parked):

@@ -29,9 +29,6 @@ from usance.ledger.values import Parked
 
 LOG = logging.getLogger(__name__)
 
-LEAVE_S: Final = 20
-"""Seconds that a ledger which is away is waited for at the end."""
-
 _BEGINNING: Final = "not connected yet"
 _FUTURE: Final = timedelta(minutes=5)  # what is sent later than this from now tells nothing of the lag
 
@@ -149,7 +146,7 @@ class Listener:
                     await line.stop_consuming()
                 intake.finish()
                 await asyncio.wait({writing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-                await asyncio.wait({writing}, timeout=LEAVE_S)
+                await asyncio.wait({writing}, timeout=self._settings.leave_after_s)
         finally:
             for task in (writing, tending, stopping):
                 task.cancel()

@@ -41,7 +41,7 @@ class Understood(msgspec.Struct, frozen=True, gc=False):
     """What became of one message."""
 
     reading: Reading = NOTHING
-    event_type: str = ""  # of one that was understood
+    event_type: str = ""  # of one that was understood, as the table has it
     ignored: str = ""  # the type of one that nothing is made of
     parked: Parked | None = None
     sent: datetime | None = None  # by the service's clock
@@ -75,7 +75,7 @@ class Understanding:
             self._tell_of_fault(event_type, error)
             reason = f"reading it failed, which is a fault of this program: {type(error).__name__}: {error}"
             return Understood(parked=self.parked(delivery, reason, now, event_type))
-        return Understood(reading=reading, event_type=event_type, sent=notification.timestamp)
+        return Understood(reading=reading, event_type=event.type, sent=notification.timestamp)
 
     def parked(self, delivery: Delivery, reason: str, now: datetime, event_type: str = "") -> Parked:
         """Return a message as it is to be kept: without secrets, and not too large."""

@@ -54,6 +54,7 @@ def read_collector(reader: OptionReader) -> CollectorSettings:
         max_message=reader.value("max_message", COLLECTOR),
         parked_limit=reader.value("parked_limit", COLLECTOR),
         parked_bytes=reader.value("parked_bytes", COLLECTOR),
+        leave_after_s=reader.value("leave_after", COLLECTOR),
         events_file=_file(reader, "events_file"),
         listen=_listen(reader),
     )

@@ -104,6 +104,13 @@ COLLECTOR_OPTIONS: Final[list[cfg.Opt]] = [
         max=4_194_304,
         help="Bytes that are kept of such a message. One that was cut can't be read again.",
     ),
+    cfg.IntOpt(
+        "leave_after",
+        default=20,
+        min=0,
+        max=3600,
+        help="Seconds for which a collector that is to end waits for a ledger that is away.",
+    ),
     cfg.StrOpt("events_file", help="File that adds types of events to those that are understood."),
     cfg.StrOpt(
         "listen",

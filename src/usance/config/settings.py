@@ -187,6 +187,7 @@ class CollectorSettings(msgspec.Struct, frozen=True):
     max_message: int = 1_048_576  # bytes
     parked_limit: int = 10_000  # messages of a cloud
     parked_bytes: int = 65_536  # of one message
+    leave_after_s: int = 20  # how long one who is to end waits for a ledger that is away
     events_file: Path | None = None
     listen: tuple[str, int] | None = None  # where /health, /ready and /metrics are answered
 
