@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from asyncio import BaseTransport, TimerHandle, Transport
-from typing import Final
+from typing import ClassVar, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-LARGEST_HEADER: Final = 64 * 1024  # bytes that may come before a header is complete
-HEADER_S: Final = 15.0  # in which a header has to be complete
 
 _TOO_LARGE: Final = b"431 Request Header Fields Too Large"
 _TOO_SLOW: Final = b"408 Request Timeout"
@@ -16,6 +13,9 @@ _TOO_SLOW: Final = b"408 Request Timeout"
 
 class BoundedProtocol(HttpToolsProtocol):
     """One connection. What never becomes a request is not waited for, and not kept in memory."""
+
+    largest_header: ClassVar[int] = 64 * 1024  # bytes that may come before a header is complete
+    header_s: ClassVar[float] = 15.0  # in which a header has to be complete
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Begin to wait for a header."""
@@ -37,7 +37,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_header and not self._is_mixed:
             self._header_bytes += len(data)
-            if self._header_bytes > LARGEST_HEADER:
+            if self._header_bytes > self.largest_header:
                 self._end(_TOO_LARGE)
 
     def on_message_begin(self) -> None:
@@ -60,7 +60,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _wait(self) -> None:
         self._stop_waiting()
-        self._header_timer = self.loop.call_later(HEADER_S, self._end, _TOO_SLOW)
+        self._header_timer = self.loop.call_later(self.header_s, self._end, _TOO_SLOW)
 
     def _stop_waiting(self) -> None:
         if self._header_timer is not None:

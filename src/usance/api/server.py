@@ -87,11 +87,17 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def make_server(app: Any, settings: ApiSettings, on_ready: Callable[[], None]) -> Server:
+def make_server(
+    app: Any,
+    settings: ApiSettings,
+    on_ready: Callable[[], None],
+    *,
+    protocol: type[BoundedProtocol] = BoundedProtocol,
+) -> Server:
     """Return a server that does not run yet. Raises ConfigurationError for certificates that are none."""
     config = uvicorn.Config(
         app,
-        http=BoundedProtocol,
+        http=protocol,
         ws="none",
         loop="asyncio",
         lifespan="on",

@@ -9,24 +9,30 @@ MONGO: Final = (
     "is in MongoDB"
 )
 
-_RETRY: Final = (
+RETRY: Final = (
     "it is not needed: what can't be understood is parked in the ledger at once (usance events), and what "
     "comes too early waits there for what explains it"
+)
+BINDING: Final = (
+    "it is not needed: the services bind the queue to their exchanges themselves, and [collector] exchanges "
+    "names others"
 )
 _EXISTENCE: Final = "it is not needed: the order in which events arrive makes no difference"
 
 ALMANACH_ACCEPTED: Final[dict[str, dict[str, str]]] = {
     "database": {"driver": MONGO, "connection_url": MONGO},
     "collector": {
-        "max_retries": _RETRY,
-        "min_retries": _RETRY,
-        "retry_delay": _RETRY,
-        "retry_queue": _RETRY,
-        "retry_exchange": _RETRY,
-        "retry_return_exchange": _RETRY,
-        "retry_ttl": _RETRY,
-        "dead_queue": _RETRY,
-        "dead_exchange": _RETRY,
+        "max_retries": RETRY,
+        "min_retries": RETRY,
+        "retry_delay": RETRY,
+        "retry_queue": RETRY,
+        "retry_exchange": RETRY,
+        "retry_return_exchange": RETRY,
+        "retry_ttl": RETRY,
+        "dead_queue": RETRY,
+        "dead_exchange": RETRY,
+        "exchange": BINDING,
+        "routing_key": BINDING,
         "thread_pool_size": "it is not needed: messages are taken in batches; run several collectors beside "
         "each other on PostgreSQL",
     },

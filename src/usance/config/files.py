@@ -15,18 +15,24 @@ def find_files(program: str, environ: Mapping[str, str], etc: Path = _ETC) -> li
     """Return the configuration files of a program, where none is named.
 
     For "caso" they are where oslo.config finds caso.conf: the first of ~/.caso/, ~/, /etc/caso/
-    and /etc/, and the files of the first caso.conf.d there. "usance" looks for its own in
-    ~/.config/usance/ and /etc/usance/ first.
+    and /etc/, and the files of the first caso.conf.d there; likewise for "almanach". "usance" looks
+    for its own in ~/.config/usance/ and /etc/usance/ first.
     """
     home = [Path(environ["HOME"])] if environ.get("HOME") else []
-    caso = [*(place for one in home for place in (one / ".caso", one)), etc / "caso", etc]
+    if program == "almanach":
+        return _first("almanach.conf", _oslo_places("almanach", home, etc))
     if program == "usance":
         config = environ.get("XDG_CONFIG_HOME")
         own = [Path(config)] if config else [one / ".config" for one in home]
         found = _first("usance.conf", [*(place / "usance" for place in own), etc / "usance"])
         if found:
             return found
-    return _first("caso.conf", caso)
+    return _first("caso.conf", _oslo_places("caso", home, etc))
+
+
+def _oslo_places(project: str, home: Sequence[Path], etc: Path) -> list[Path]:
+    """Return where oslo.config looks for the files of a project."""
+    return [*(place for one in home for place in (one / f".{project}", one)), etc / project, etc]
 
 
 def _first(name: str, places: Sequence[Path]) -> list[Path]:

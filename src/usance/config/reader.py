@@ -30,7 +30,7 @@ _SHOWN: Final = 80  # characters of what the operator wrote
 
 
 class Given(msgspec.Struct, frozen=True):
-    """What the section of a cloud says of an option."""
+    """What the section of a cloud, or a file of another program, says of an option."""
 
     value: str | None  # may be a secret; None: what stands elsewhere doesn't count here
     origin: str
@@ -43,7 +43,8 @@ class Given(msgspec.Struct, frozen=True):
 class OptionReader:
     """The options of a run: the command line before the environment before the files.
 
-    *overrides* are what the command line says, by "option" (of [DEFAULT]) or "group.option".
+    *overrides* are what the command line says, by "option" (of [DEFAULT]) or "group.option"; a
+    Given there names another place that says it.
     The environment says `OS_<GROUP>__<OPTION>`, as for all programs that use oslo.config.
     *given* are, by group and name, what the section of a cloud says; it comes before all but
     the command line.
@@ -103,7 +104,10 @@ class OptionReader:
                 self._apply(group, option)
         for key, value in self.overrides.items():
             group, _, name = key.rpartition(".")
-            self._override(group or DEFAULT, name, value, f"{name} on the command line")
+            if isinstance(value, Given):
+                self._override(group or DEFAULT, name, value.value, value.origin)
+            else:
+                self._override(group or DEFAULT, name, value, f"{name} on the command line")
 
     def register(self, group: str, options: Sequence[cfg.Opt]) -> None:
         """Make more options readable, for instance those of an authentication plug-in."""

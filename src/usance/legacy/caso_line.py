@@ -51,8 +51,16 @@ def wants_debug(arguments: Sequence[str]) -> bool:
     return bool({"-d", "--debug"} & set(arguments))
 
 
-def parse_line(program: str, arguments: Sequence[str], own: Sequence[cfg.Opt] = ()) -> Line:
-    """Return what a command line says; *own* are options that only this command has.
+def parse_line(
+    program: str,
+    arguments: Sequence[str],
+    own: Sequence[cfg.Opt] = (),
+    *,
+    common: Sequence[cfg.Opt] = EXTRACT_OPTIONS,
+) -> Line:
+    """Return what a command line says.
+
+    *own* are options that only this command has, *common* those that may stand in the file, too.
 
     Raises SystemExit for --help, --version and --shell_completion (0) and for what is no option (2),
     ConfigurationError for a value that can't be used.
@@ -60,7 +68,7 @@ def parse_line(program: str, arguments: Sequence[str], own: Sequence[cfg.Opt] = 
     files, directories, clouds, rest = _take_files(arguments)
     conf = cfg.ConfigOpts()
     log.register_options(conf)
-    conf.register_cli_opts(EXTRACT_OPTIONS)
+    conf.register_cli_opts(common)
     conf.register_cli_opts(own)
     conf.register_cli_opts([option for option in OLD_LOG_OPTIONS if option.dest not in conf])
     try:
