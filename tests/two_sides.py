@@ -28,18 +28,19 @@ _STYLE = Style(version=(2, 96), admin=False, base_url="http://nova/v2.1")
 _FLAVORS = FlavorReader(FlavorKeys())
 
 
-def resource_of(life: Life) -> Resource:
+def resource_of(life: Life, cloud_id: str = CLOUD) -> Resource:
     """Return the resource that a life is the life of."""
-    return Resource(life.project_id, CLOUD, SERVER, life.id)
+    return Resource(life.project_id, cloud_id, SERVER, life.id)
 
 
-def events(life: Life, until: datetime) -> list[Observation]:
+def events(life: Life, until: datetime, cloud_id: str = CLOUD) -> list[Observation]:
     """Return what push tells up to an instant: one observation for each thing that happens, in order."""
     until_us = microseconds(until)
     if life.created_us > until_us:
         return []
     created_at = from_us(life.created_us // 1_000_000 * 1_000_000)
     common: dict[str, Any] = {
+        "resource": resource_of(life, cloud_id),
         "source": "nova-notifications",
         "created_at": created_at,
         "created_resolution_us": 1_000_000,
@@ -47,9 +48,8 @@ def events(life: Life, until: datetime) -> list[Observation]:
     first: dict[str, Value] = {STATE: "building", **_made(life, life.flavor, life.image_id)}
     found = [
         Observation(
-            resource_of(life),
-            Verb.CREATED,
-            created_at,
+            verb=Verb.CREATED,
+            at=created_at,
             accounted=first,
             occurrence=request_id(life, 0),
             **common,
@@ -62,9 +62,8 @@ def events(life: Life, until: datetime) -> list[Observation]:
             continue
         found.append(
             Observation(
-                resource_of(life),
-                Verb.CHANGED,
-                from_us(step.end_us),
+                verb=Verb.CHANGED,
+                at=from_us(step.end_us),
                 begin=from_us(step.begin_us),
                 accounted={STATE: step.state, **_made(life, step.flavor, step.image_id)},
                 launched=step.launches,
@@ -109,9 +108,8 @@ def _made(life: Life, flavor: Flavor | None, image_id: str) -> dict[str, Value]:
 def _deleted(life: Life, common: dict[str, Any]) -> Observation:
     last = next((place for place, step in enumerate(life.steps) if step.state == "deleted"), None)
     return Observation(
-        resource_of(life),
-        Verb.DELETED,
-        from_us(life.deleted_us // 1_000_000 * 1_000_000),
+        verb=Verb.DELETED,
+        at=from_us(life.deleted_us // 1_000_000 * 1_000_000),
         resolution_us=1_000_000,
         quality=DeletionQuality.TERMINATED_AT,
         occurrence=None if last is None else request_id(life, last),

@@ -16,7 +16,7 @@ from sqlalchemy import delete, select
 
 from usance.ledger import delivering, migrating, naming, reading, schema, status, watermarks
 from usance.ledger.engine import Store, bulk_insert
-from usance.ledger.evidence import Evidence, evidence
+from usance.ledger.evidence import EvidenceReader
 from usance.ledger.hearing import hear
 from usance.ledger.listening import Listening
 from usance.ledger.locking import lock_project
@@ -44,7 +44,7 @@ from usance.ledger.values import (
     Status,
 )
 from usance.model.errors import LedgerError
-from usance.model.observation import Batch, Look, Observation
+from usance.model.observation import Batch, Look
 from usance.model.period import Period, from_us, to_us
 from usance.model.timeline import TOLERANCE
 
@@ -260,23 +260,10 @@ class Ledger:
             self._store, project_id, cloud_id, kind, since_revision=since_revision, touching=touching
         )
 
-    def evidence(
-        self,
-        project_id: str,
-        cloud_id: str,
-        kind: str,
-        ids: Sequence[str],
-        *,
-        beside: Mapping[str, Sequence[Observation]] | None = None,
-    ) -> dict[str, Evidence]:
-        """Return, by resource id, what the timelines of some resources follow from.
-
-        *beside* are observations that the ledger does not have: the looks that matter to them are
-        in the answer, too.
-        """
-        with self._store.read() as connection:
-            place = (project_id, cloud_id, kind)
-            return evidence(connection, place, ids, tolerance=self._tolerance, beside=beside or {})
+    @property
+    def evidence(self) -> EvidenceReader:
+        """What timelines follow from, for those who compare what sources said."""
+        return EvidenceReader(self._store, self._tolerance)
 
     def version(self) -> str | None:
         """Return the version of the schema that is stored; whoever gets one knows that the ledger answers."""

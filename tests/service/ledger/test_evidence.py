@@ -26,7 +26,7 @@ def test_the_timeline_follows_from_what_is_answered(ledger):
     for hours in range(1, 40):
         ledger.observe("project1", "region1", Batch((), look(NOON + hours * HOUR)))
 
-    known = ledger.evidence(*PLACE, ["web"])["web"]
+    known = ledger.evidence.of(*PLACE, ["web"])["web"]
 
     [kept] = ledger.timelines(*PLACE)
     assert timeline(known.observations, known.looks) == kept.timeline
@@ -39,8 +39,8 @@ def test_looks_about_what_is_beside_the_ledger_are_answered_too(ledger):
         ledger.observe("project1", "region1", Batch((), look(NOON + hours * HOUR)))
     late = seen(NOON + 200 * HOUR + timedelta(minutes=30), "stopped", "nova-audit")
 
-    alone = ledger.evidence(*PLACE, ["web"])["web"]
-    beside = ledger.evidence(*PLACE, ["web"], beside={"web": [late]})["web"]
+    alone = ledger.evidence.of(*PLACE, ["web"])["web"]
+    beside = ledger.evidence.of(*PLACE, ["web"], beside={"web": [late]})["web"]
 
     after = look(NOON + 201 * HOUR)
     assert after in beside.looks
@@ -52,5 +52,23 @@ def test_looks_about_what_is_beside_the_ledger_are_answered_too(ledger):
 def test_of_what_nobody_spoke_of_only_the_looks_are_answered(ledger):
     ledger.observe("project1", "region1", Batch((), look(NOON)))
 
-    assert ledger.evidence(*PLACE, ["web"])["web"].observations == ()
-    assert ledger.evidence(*PLACE, ["web"])["web"].looks == (look(NOON),)
+    assert ledger.evidence.of(*PLACE, ["web"])["web"].observations == ()
+    assert ledger.evidence.of(*PLACE, ["web"])["web"].looks == (look(NOON),)
+
+
+def test_what_lives_is_known_whoever_told_of_it(ledger):
+    ended = Observation(
+        Resource(*PLACE, "old"), Verb.DELETED, NOON + HOUR, "nova-notifications", created_at=NOON
+    )
+    ledger.observe("project1", "region1", Batch((seen(NOON, "active", "nova-audit"), ended)))
+
+    assert ledger.evidence.living(*PLACE) == {"web"}
+    assert ledger.evidence.living("project2", "region1", "server") == set()
+
+
+def test_what_another_project_has_or_had_is_known_to_be_elsewhere(ledger):
+    ledger.observe("project1", "region1", Batch((seen(NOON, "active"),)))
+
+    assert ledger.evidence.elsewhere("project2", "region1", "server", ["web", "other"]) == {"web"}
+    assert ledger.evidence.elsewhere("project1", "region1", "server", ["web"]) == set()
+    assert ledger.evidence.elsewhere("project2", "region2", "server", ["web"]) == set()
