@@ -11,7 +11,9 @@ from sqlalchemy import func, select
 
 from usance.ledger import rows, schema
 from usance.ledger.engine import Store
+from usance.model.observation import Observation
 from usance.model.period import from_us
+from usance.model.resource import Resource
 from usance.model.span import Timeline
 
 _PAGE: Final = 500
@@ -66,6 +68,12 @@ class Lookup:
                     found.append(Life(timeline, revision, rows.instant_or_none(at)))
         found.sort(key=lambda one: (one.timeline.begin, one.timeline.resource))
         return found
+
+    def said(self, resource: Resource) -> list[Observation]:
+        """Return all that was ever said of a resource in its project."""
+        place = (resource.project_id, resource.cloud_id, resource.kind)
+        with self._store.read() as connection:
+            return rows.observations(connection, *place, [resource.id]).get(resource.id, [])
 
     def clouds_of(self, project_id: str) -> list[str]:
         """Return the ids of the clouds in which anything is known of a project."""

@@ -20,7 +20,7 @@ from usance.config.settings import ApiSettings
 from usance.ledger.ledger import Ledger
 from usance.ledger.lookup import Counts, Life
 from usance.ledger.rows import pages
-from usance.model.observation import Batch, Observation
+from usance.model.observation import Batch
 from usance.model.resource import SERVER, Resource
 from usance.model.span import Timeline
 
@@ -159,7 +159,7 @@ class Almanach:
         life = self._active(kind, resource_id)
         if life is None:
             raise refusal
-        said = self._said(life.timeline.resource)
+        said = self._ledger.lookup.said(life.timeline.resource)
         self._keep(write(life.timeline, writes.next_seq(said, datetime.now(UTC))))
 
     def is_active(self, kind: str, resource_id: str) -> bool:
@@ -192,7 +192,7 @@ class Almanach:
 
     def _update(self, life: Life, entity: Entity, update: Update) -> dict[str, Any]:
         resource = life.timeline.resource
-        said = self._said(resource)
+        said = self._ledger.lookup.said(resource)
         seq = writes.next_seq(said, datetime.now(UTC))
         place = _place(self._of(life), entity)
         try:
@@ -258,10 +258,6 @@ class Almanach:
         """Return the life of a resource that goes on: of several, as of a transfer half told, the latest."""
         alive = [one for one in self._lives(resource_id, kind) if one.timeline.end is None and self._of(one)]
         return alive[-1] if alive else None
-
-    def _said(self, resource: Resource) -> tuple[Observation, ...]:
-        found = self._ledger.evidence(resource.project_id, resource.cloud_id, resource.kind, [resource.id])
-        return found[resource.id].observations
 
     def _keep(self, observations: writes.Observations) -> None:
         if observations:
