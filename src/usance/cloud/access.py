@@ -15,6 +15,7 @@ from usance.cloud.projects import Project, ProjectFinder, Selection
 from usance.cloud.service import Service
 from usance.cloud.tokens import Tokens
 from usance.cloud.users import Users
+from usance.cloud.volume_types import VolumeTypes
 from usance.config.settings import CloudSettings, ProjectSettings
 from usance.http.client import HttpClient, Tls
 from usance.http.clock import CloudClock
@@ -56,6 +57,7 @@ class Cloud:
         self.identity = Identity(keystone, tokens)
         self._users = Users(self.identity)
         self._images = Images(self.image)
+        self._volume_types = VolumeTypes(self.volume)
         self._member_of: frozenset[str] = frozenset()
         self._admin: TokenScope | None = None
         self._lists_all = False
@@ -124,6 +126,11 @@ class Cloud:
         """Return the marketplace URIs of the images of these ids that have one."""
         scope, _ = self.scope_of(project)
         return await self._images.uris(scope, ids)
+
+    async def volume_type_names(self, project: Project, ids: Iterable[str]) -> dict[str, str]:
+        """Return the names of volume types: those that an administrator sees, or else this project."""
+        scope = self._admin or self.scope_of(project)[0]
+        return await self._volume_types.names(scope, ids)
 
     async def floating_ip_counts(self, project: Project) -> dict[str, int]:
         """Return the number of floating IPs by server id. Raises CloudError where Neutron does not tell."""

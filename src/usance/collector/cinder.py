@@ -34,11 +34,10 @@ from usance.collector.fields import identifier, integer, optional_text, section,
 from usance.collector.origin import sent
 from usance.collector.reading import NOTHING, Event, Notification, NotUnderstoodError, Reader, Reading
 from usance.collector.times import Instant, instant
-from usance.collector.volume_types import TYPE_NAMES
 from usance.ledger.values import Named
 from usance.model.observation import Observation, Verb
 from usance.model.resource import ATTACHMENTS, SIZE_GIB, VOLUME_TYPE, Value
-from usance.model.storage import NO_ATTACHMENTS, VOLUME_TYPE_ID, attachments
+from usance.model.storage import NO_ATTACHMENTS, TYPE_NAMES, VOLUME_TYPE_ID, attachments
 
 
 def _of(kind: Kind, make: Callable[[Told], Reading]) -> Reader:

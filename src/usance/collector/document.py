@@ -24,7 +24,7 @@ sighting: checked against what else is known, and believed from then on where no
 collector that began late, or lost a message, knows all of a volume from its next message on.
 
 Cinder names the type of a volume by its id. The name comes from its `volume_type.*` events, or from
-who asks Cinder (`usance extract`). Until a name is known, the volume is accounted without its type.
+`usance extract`, which asks Cinder. Until it is known, the volume is accounted without its type.
 """
 
 _TITLES: Final = {

@@ -9,17 +9,14 @@ Cinder, or of a later message once the name is known) tells it from the change o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
 
 import msgspec
 
 from usance.ledger.values import Named
 from usance.model.observation import Observation
+from usance.model.period import EPOCH
 from usance.model.resource import VOLUME_TYPE
-from usance.model.storage import LONGEST, VOLUME_TYPE_ID
-
-TYPE_NAMES: Final = "volume_type"
-"""The kind under which the ledger keeps the names of volume types, by their ids."""
+from usance.model.storage import LONGEST, TYPE_NAMES, VOLUME_TYPE_ID
 
 
 def named(
@@ -37,6 +34,14 @@ def named(
         return observations
     told = {one.id: one.name for one in news if one.kind == TYPE_NAMES}
     return with_types(observations, {**known(TYPE_NAMES, sorted(ids)), **told})
+
+
+def unnamed(observations: Iterable[Observation]) -> tuple[Named, ...]:
+    """Return the types that have no name yet, as what the ledger is to have named by who asks Cinder.
+
+    As of the beginning of time, so that any name is newer.
+    """
+    return tuple(Named(TYPE_NAMES, one, "", EPOCH) for one in sorted(types_in(observations)))
 
 
 def types_in(observations: Iterable[Observation]) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
+from uuid import NAMESPACE_DNS, uuid5
 
 from usance.demo.cloud import DemoCloud, Region
 from usance.demo.storage import StorageView, Volume
@@ -55,7 +56,19 @@ def _route(cloud: DemoCloud, region: Region, request: Request, parts: list[str],
             return _listed(_Call(cloud, region, request, token, plural))
         case [plural, wanted] if plural in _KINDS:
             return _shown(_Call(cloud, region, request, token, plural), wanted)
+        case ["types"]:
+            return _types(region)
     raise Refusal(404, "The resource could not be found.")
+
+
+def _types(region: Region) -> Response:
+    named = {life.at(life.created_us).volume_type or "" for life in region.history.site.volumes}
+    return answer({"volume_types": [{"id": type_id(one), "name": one} for one in sorted(named - {""})]})
+
+
+def type_id(name: str) -> str:
+    """Return the id of a volume type."""
+    return str(uuid5(NAMESPACE_DNS, f"{name}.volume-type.usance.invalid"))
 
 
 class _Call:

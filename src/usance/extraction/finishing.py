@@ -13,12 +13,12 @@ from usance.cloud.access import Cloud
 from usance.cloud.projects import Project
 from usance.extraction.addresses import AddressObserver
 from usance.extraction.executor import LedgerThread
-from usance.extraction.naming import Mentions, remember_images, remember_users
+from usance.extraction.naming import Mentions, remember_images, remember_users, remember_volume_types
 from usance.extraction.publishing import Publisher
 from usance.messengers.messenger import Messenger
 from usance.messengers.outbox import StageResult
 from usance.model.errors import CloudError
-from usance.model.resource import SERVER
+from usance.model.resource import SERVER, VOLUME
 
 
 class Finisher:
@@ -54,6 +54,8 @@ class Finisher:
             await remember_users(self._run, self._cloud, self._now)
         except CloudError as error:
             self.troubles.append(f"project {project.name}: names of users can't be read: {error}")
+        if VOLUME in observed:
+            self.troubles += await remember_volume_types(self._run, self._cloud, project, self._now)
         wanted = self._mentions.images.get(project.id, set())
         self.troubles += await remember_images(self._run, self._cloud, project, wanted, self._now)
         for messenger in self._messengers:

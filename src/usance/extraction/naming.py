@@ -17,6 +17,7 @@ from usance.model.errors import CloudError
 from usance.model.observation import Observation
 from usance.model.period import EPOCH
 from usance.model.resource import IMAGE_ID, USER_ID
+from usance.model.storage import TYPE_NAMES
 
 USER = "user"
 PROJECT = "project"
@@ -79,6 +80,19 @@ async def remember_users(run: LedgerThread, cloud: Cloud, at: datetime) -> None:
     unnamed = await run(run.ledger.unnamed, kind)
     if unnamed:
         await run(run.ledger.remember_names, kind, await cloud.user_names(unnamed), at=at)
+
+
+async def remember_volume_types(run: LedgerThread, cloud: Cloud, project: Project, at: datetime) -> list[str]:
+    """Look up the volume types that a collector heard of by their ids alone; return what went wrong."""
+    unnamed = await run(run.ledger.unnamed, TYPE_NAMES)
+    if not unnamed:
+        return []
+    try:
+        found = await cloud.volume_type_names(project, unnamed)
+    except CloudError as error:
+        return [f"project {project.name}: names of volume types can't be read: {error}"]
+    await run(run.ledger.remember_names, TYPE_NAMES, found, at=at)
+    return []
 
 
 async def remember_images(

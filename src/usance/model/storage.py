@@ -21,6 +21,9 @@ OF_VOLUME: Final = "volume_id"  # what a snapshot or a backup is of
 # as soon as the name of that type is known.
 VOLUME_TYPE_ID: Final = "volume_type_id"
 
+TYPE_NAMES: Final = "volume_type"
+"""The kind under which the ledger keeps the names of volume types, by their ids."""
+
 NOT_YET_THERE: Final = frozenset(
     {"creating", "downloading", "error", "managing", "error_managing", "deleting"}
 )

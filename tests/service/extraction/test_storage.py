@@ -4,6 +4,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -14,15 +15,17 @@ from demo_site import DemoSite, demo_site, spread
 from service.extraction.witness import HASTY, SECOND, good, status, usual_history, usual_site
 from storage_timelines import GIB, StarDatabase
 from usance.config.settings import ExtractRequest
-from usance.demo import storage_truth
+from usance.demo import cinder, storage_truth
 from usance.demo.faults import Fault, FaultKind
 from usance.demo.history import WrittenHistory, microseconds
 from usance.demo.site import standard_site
 from usance.demo.storage import Volume
 from usance.demo.storage_script import random_storage, stored
-from usance.model.period import Period
+from usance.ledger.values import Heard, Named
+from usance.model.period import EPOCH, Period
 from usance.model.resource import ATTACHMENTS, BACKUP, SIZE_GIB, SNAPSHOT, USER_ID, VOLUME, VOLUME_TYPE
 from usance.model.span import Timeline
+from usance.model.storage import TYPE_NAMES
 from usance.records.validate_storage import message_findings
 
 BEGIN, END = datetime(2026, 8, 20, tzinfo=UTC), datetime(2026, 11, 3, tzinfo=UTC)
@@ -260,3 +263,21 @@ def test_messages_stay_below_their_limits(tmp_path):
         messages = storage_messages(place)
         assert sorted(one.count(b"<sr:StorageUsageRecord>") for one in messages) == [90, 100, 100, 100]
         assert len(receiver(place).rows) == 390
+
+
+def test_types_that_a_collector_heard_of_are_named_by_the_next_run(tmp_path):
+    """It may have no access to Cinder, whose messages name types by their ids."""
+    history = usual_history(projects=1)
+    data = stored(history.site, None, "2026-10-01 10:00:00 create 10 fast")
+    history.site = msgspec.structs.replace(history.site, volumes=(data,))
+    with usual_site(tmp_path, history=history, extractor="nova, cinder") as place:
+        fast = cinder.type_id("fast")
+        with closing(place.ledger()) as ledger:
+            ledger.hear(
+                Heard(names=(Named(TYPE_NAMES, fast, "", EPOCH), Named(TYPE_NAMES, "gone", "", EPOCH)))
+            )
+
+        assert place.command(SECOND).returncode == 0
+
+        with closing(place.ledger()) as ledger:
+            assert ledger.names(TYPE_NAMES, [fast, "gone"]) == {fast: "fast", "gone": ""}

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from cinder_messages import CLOUD, READERS, Volume, at, life, messages, read, told
 from hostile_json import JSON
 from usance.collector.reading import Notification, NotUnderstoodError
-from usance.collector.volume_types import types_in
+from usance.collector.volume_types import named, types_in, unnamed
 from usance.ledger.values import Named
 from usance.model.observation import Observation, Verb
+from usance.model.period import EPOCH
 from usance.model.resource import VOLUME, Resource
 from usance.model.timeline import timeline
 from usance.sources.cinder_observations import Seen, observations
@@ -188,6 +189,24 @@ def test_a_type_without_a_name_costs_nothing_and_is_exact_once_anything_tells_it
     pull = pulled(row(), "12:30", "12:30:02", None, is_new=True)
     assert told(life(unnamed + pull)) == [*SPANS[:2], '12:00:00.500000 - 20 ssd ["web"]']
     assert not life(unnamed + pull).doubts
+
+
+def test_the_ledger_is_asked_for_the_types_of_a_batch_at_once_and_told_which_have_no_name():
+    asked = []
+    found = read(messages(*DAY), {})
+
+    def known(kind, ids):
+        asked.append((kind, ids))
+        return {"type-ssd": "ssd", "type-hdd": ""}
+
+    once = named(found, [], known)
+
+    assert asked == [("volume_type", ["type-hdd", "type-ssd"])]
+    assert unnamed(once) == (Named("volume_type", "type-hdd", "", EPOCH),)
+    news = [Named("volume_type", "type-hdd", "hdd", at("13:00")), Named("user", "type-ssd", "x", at("13:00"))]
+    assert told(life(named(found, news, known))) == SPANS
+    assert unnamed(named(found, news, known)) == ()
+    assert named(found[:0], news, None) == []
 
 
 def test_a_message_read_again_once_its_type_has_a_name_makes_what_it_would_have_made():
