@@ -57,7 +57,7 @@ def difference_of(before: Timeline | None, after: Timeline) -> Difference | None
         return _of_spans((), after.spans)
     differences = [
         _of_spans(before.spans, after.spans),
-        _of_spans((), (*before.spans, *after.spans)) if before.launched != after.launched else None,
+        _lives(before, after) if before.launched != after.launched else None,
         *(_stretch(one.start, one.end) for one in set(before.doubts) ^ set(after.doubts)),
     ]
     found = [one for one in differences if one is not None]
@@ -68,6 +68,12 @@ def difference_of(before: Timeline | None, after: Timeline) -> Difference | None
         min(start for start, _ in found),
         None if None in ends else max(end for end in ends if end is not None),
     )
+
+
+def _lives(before: Timeline, after: Timeline) -> Difference:
+    """Return all of a life; of its spans only the last may be there."""
+    ends = [one.end for one in (before, after) if one.end is not None]
+    return to_us(min(before.begin, after.begin)), to_us(max(ends)) if len(ends) == 2 else None
 
 
 def _stretch(start: datetime, end: datetime | None) -> Difference:

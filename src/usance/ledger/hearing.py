@@ -6,25 +6,26 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from usance.ledger.locking import lock_projects
 from usance.ledger.naming import remember_named
-from usance.ledger.observing import observe
-from usance.ledger.parking import park
+from usance.ledger.owning import Strays
+from usance.ledger.parking import park, unpark
 from usance.ledger.values import Heard, HeardOf
-from usance.model.observation import Batch, Observation
+from usance.ledger.work import Work
 
 
 def hear(connection: Connection, heard: Heard, *, tolerance: timedelta, now: datetime) -> HeardOf:
     """Keep what was heard in the transaction that the connection is in."""
-    by_place: dict[tuple[str, str], list[Observation]] = {}
-    for one in heard.observations:
-        by_place.setdefault((one.resource.project_id, one.resource.cloud_id), []).append(one)
-    inserted = changed = 0
-    # In this order everywhere, so that nobody waits for one who waits for him.
-    for project_id, cloud_id in sorted(by_place):
-        batch = Batch(tuple(by_place[project_id, cloud_id]))
-        kept = observe(connection, project_id, cloud_id, batch, tolerance=tolerance, now=now, rewind=False)
-        inserted += kept.inserted
-        changed += kept.changed
+    said = heard.observations
+    places = {(one.resource.project_id, one.resource.cloud_id) for one in said}
+    strays = Strays(connection, said)
+    work = Work(connection, lock_projects(connection, places | strays.places()), tolerance)
+    work.keep(said)
+    held = work.finish(now)
+    copied = work.following(held)
+    copied.keep(strays.copies(held))
+    copied.finish(now)
     remember_named(connection, heard.names)
     parked = park(connection, heard.parked)
-    return HeardOf(inserted, len(heard.observations) - inserted, changed, parked)
+    unpark(connection, heard.unparked)
+    return HeardOf(work.inserted, len(said) - work.inserted, work.changed + copied.changed, parked)

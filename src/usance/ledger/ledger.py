@@ -22,6 +22,7 @@ from usance.ledger.listening import Listening
 from usance.ledger.locking import lock_project
 from usance.ledger.lookup import Lookup
 from usance.ledger.observing import observe
+from usance.ledger.owning import owners
 from usance.ledger.parking import Parking
 from usance.ledger.past import Past
 from usance.ledger.questions import Questions
@@ -143,6 +144,11 @@ class Ledger:
             kept = hear(connection, heard, tolerance=self._tolerance, now=datetime.now(UTC))
         self._store.grown("", "", kept.inserted)
         return kept
+
+    def owners(self, kind: str, ids: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+        """Return (project id, cloud id) of all in which resources of a kind have lived, by id, in order."""
+        with self._store.read() as connection:
+            return owners(connection, kind, ids)
 
     @property
     def parking(self) -> Parking:

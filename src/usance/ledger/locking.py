@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection, Insert, Table, select
+import msgspec
+from sqlalchemy import Connection, Insert, Table, select, text
 
 from usance.ledger import schema
+from usance.ledger.engine import bulk_insert
+from usance.ledger.keyed import joined, run_these, same, select_these
+from usance.model.period import to_us
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
@@ -47,6 +53,93 @@ def lock_project(connection: Connection, project_id: str, cloud_id: str) -> int:
     held = select(table.c.revision).where(table.c.project_id == project_id, table.c.cloud_id == cloud_id)
     revision: int = connection.execute(held.with_for_update()).scalar_one()
     return revision
+
+
+Place = tuple[str, str]
+"""A project, and the cloud in which it is."""
+
+_UNOWNED: Final = "unowned"
+_OF_PLACE: Final = ("project_id", "cloud_id")
+_OF_REVISION: Final = (*_OF_PLACE, "revision")
+_ALLOT: Final = f"UPDATE project SET revision = these.revision FROM these WHERE {same('project', _OF_PLACE)}"  # noqa: S608  # our own names
+_ROWS: Final = joined(schema.project, (*_OF_PLACE, "revision", "rolled_day"), _OF_PLACE)
+_INSERT_NEW: Final = (
+    "INSERT INTO project (project_id, cloud_id, revision)"
+    " SELECT project_id, cloud_id, 0 FROM these WHERE true ON CONFLICT DO NOTHING"
+)
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What a project's row says while it is locked."""
+
+    revision: int  # the last one
+    rolled_day: int  # the day before which the project was summed up; -1: it never was
+
+    @property
+    def next(self) -> int:
+        """The revision to which belongs what is written now."""
+        return self.revision + 1
+
+
+def lock_projects(connection: Connection, places: Collection[Place]) -> dict[Place, Held]:
+    """Take the locks of projects until the transaction ends, always in one order: nobody waits in a ring."""
+    if not places:
+        return {}
+    ordered = sorted(places)
+    run_these(connection, _INSERT_NEW, ordered, _OF_PLACE)
+    if connection.dialect.name == "sqlite":
+        return _held(connection, ordered, "")
+    if not _has_citus(connection):
+        return _held(
+            connection, ordered, " ORDER BY project.project_id, project.cloud_id FOR UPDATE OF project"
+        )
+    # Citus locks rows of one project only in one statement.
+    found: dict[Place, Held] = {}
+    for project_id, cloud_id in ordered:
+        lock_project(connection, project_id, cloud_id)
+        found |= _held(connection, [(project_id, cloud_id)], "")
+    return found
+
+
+def _held(connection: Connection, places: list[Place], how: str) -> dict[Place, Held]:
+    found = select_these(connection, f"{_ROWS}{how}", places, _OF_PLACE)
+    return {
+        (project_id, cloud_id): Held(revision, -1 if day is None else day)
+        for project_id, cloud_id, revision, day in found
+    }
+
+
+def allot(connection: Connection, held: Mapping[Place, Held], now: datetime) -> dict[Place, Held]:
+    """Let the next revisions of projects whose locks are held be their last; return what holds then."""
+    allotted = [(*place, one.next) for place, one in held.items()]
+    run_these(connection, _ALLOT, allotted, _OF_REVISION)
+    bulk_insert(connection, schema.revision, [(*one, to_us(now)) for one in allotted])
+    return {place: Held(one.next, one.rolled_day) for place, one in held.items()}
+
+
+def _has_citus(connection: Connection) -> bool:
+    known = connection.info
+    if "usance_citus" not in known:
+        query = text("SELECT count(*) FROM pg_extension WHERE extname = 'citus'")
+        known["usance_citus"] = bool(connection.execute(query).scalar())
+    return bool(known["usance_citus"])
+
+
+def lock_unowned(connection: Connection, *, writes: bool) -> bool:
+    """Take the lock of what has no known owner; tell whether there is anything of the kind.
+
+    Whoever may learn of an owner shares it, whoever *writes* what has none holds it alone: so either
+    the one or the other sees both. It is taken before that of any project.
+    """
+    table = schema.counter
+    held = select(table.c.value).where(table.c.name == _UNOWNED)
+    value = connection.execute(held.with_for_update(read=not writes)).scalar()
+    if value is None:
+        connection.execute(insert_new(connection, table), {"name": _UNOWNED, "value": 0})
+        value = connection.execute(held.with_for_update(read=not writes)).scalar_one()
+    if writes and not value:
+        connection.execute(table.update().where(table.c.name == _UNOWNED).values(value=1))
+    return bool(value)
 
 
 def lock_counter(connection: Connection, name: str) -> int:

@@ -7,20 +7,50 @@ database, with what was loaded for one resource at hand for the next.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
 from usance.ledger import rows, schema
+from usance.ledger.keyed import select_these
 from usance.model.looks import AFTER, Moment, moments
 from usance.model.observation import Look, Observation, Scope
-from usance.model.period import to_us
+from usance.model.period import MICROSECOND, SECOND, from_us, to_us
+from usance.model.resource import Resource
 
 _LATEST = 16  # looks loaded to begin with
 _AHEAD = 64  # looks loaded at once, from an instant on
 _MOST_SEGMENTS = 200  # kept in memory for one source and scope
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+
+_LAST = (
+    "SELECT look.project_id, look.cloud_id, look.kind, MAX(look.end_at) FROM these CROSS JOIN look"
+    " WHERE look.project_id = these.project_id AND look.cloud_id = these.cloud_id"
+    " AND look.kind = these.kind AND look.end_at >= these.since_at"
+    " GROUP BY look.project_id, look.cloud_id, look.kind"
+)
+_OF_KIND = ("project_id", "cloud_id", "kind", "since_at")
+
+
+def last_looks(
+    connection: Connection, since: Mapping[Resource, int], tolerance: timedelta
+) -> dict[tuple[str, str, str], datetime]:
+    """Return when the last look at some resources ended, by project, cloud and kind.
+
+    Of each resource it is given when something happened, in microseconds; looks that were clearly over
+    by then are left out.
+    """
+    first: dict[tuple[str, str, str], int] = {}
+    clear_us = (tolerance + SECOND) // MICROSECOND
+    for resource, at_us in since.items():
+        place = (resource.project_id, resource.cloud_id, resource.kind)
+        known = first.get(place)
+        if known is None or at_us - clear_us < known:
+            first[place] = at_us - clear_us
+    keys = [(*place, at_us) for place, at_us in sorted(first.items())]
+    return {row[:3]: from_us(row[3]) for row in select_these(connection, _LAST, keys, _OF_KIND)}
 
 
 class Looks:
@@ -36,7 +66,6 @@ class Looks:
                 if shelf.last is not None:
                     self._shelves.append(shelf)
         self._lasts = [shelf.last for shelf in self._shelves if shelf.last is not None]
-        self.last_end: datetime | None = max((look.end for look in self._lasts), default=None)
 
     def around(self, observations: Iterable[Observation]) -> tuple[Look, ...]:
         """Return the looks that may say something about a resource of which this was said."""

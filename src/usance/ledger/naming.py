@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, select
 
 from usance.ledger import schema
 from usance.ledger.engine import clean
+from usance.ledger.keyed import joined, select_these
 from usance.ledger.locking import upsert
 from usance.ledger.rows import pages
+from usance.ledger.upserting import bulk_upsert
 from usance.ledger.values import Named
 from usance.model.period import to_us
 
@@ -80,27 +82,40 @@ def remember_names(connection: Connection, kind: str, given: Mapping[str, str], 
         connection.execute(upsert(connection, schema.name), fresh)
 
 
+_OF_THING: Final = ("kind", "id")
+_NAMES: Final = joined(schema.name, (*_OF_THING, "since_at", "name"), _OF_THING)
+
+
 def remember_named(connection: Connection, named: Iterable[Named]) -> None:
     """Note names as they were heard, each with its own instant.
 
     What the ledger has already for that instant is not written again.
     """
-    heard: dict[tuple[str, str], dict[int, str]] = {}
+    heard: dict[tuple[str, str], dict[datetime, str]] = {}
     for one in named:
-        heard.setdefault((one.kind, clean(one.id)), {})[to_us(one.at)] = clean(one.name)
+        heard.setdefault((one.kind, one.id), {})[one.at] = one.name
+    given: dict[tuple[str, str], dict[int, str]] = {}
+    for (kind, thing), names_heard in heard.items():
+        own = given.setdefault((kind, clean(thing)), {})
+        own |= {to_us(at): clean(name) for at, name in _first_of_each(names_heard)}
+    known: dict[tuple[str, str], dict[int, str]] = {}
+    for kind, thing, since_at, name in select_these(connection, _NAMES, sorted(given), _OF_THING):
+        known.setdefault((kind, thing), {})[since_at] = name
     fresh = []
-    for (kind, thing), names_heard in sorted(heard.items()):
-        known = _all_names(connection, kind, thing)
-        for since_at, name in sorted(names_heard.items()):
-            before = max((at for at in known if at <= since_at), default=None)
-            if before is None or known[before] != name:
-                known[since_at] = name
-                fresh.append({"kind": kind, "id": thing, "since_at": since_at, "name": name})
-    if fresh:
-        connection.execute(upsert(connection, schema.name), fresh)
+    for (kind, thing), own in sorted(given.items()):
+        had = known.get((kind, thing), {})
+        for since_at, name in sorted(own.items()):
+            before = max((at for at in had if at <= since_at), default=None)
+            if before is None or had[before] != name:
+                had[since_at] = name
+                fresh.append((kind, thing, since_at, name))
+    bulk_upsert(connection, schema.name, fresh)
 
 
-def _all_names(connection: Connection, kind: str, thing: str) -> dict[int, str]:
-    table = schema.name.c
-    query = select(table.since_at, table.name).where(table.kind == kind, table.id == thing)
-    return dict(connection.execute(query).all())
+def _first_of_each(names_heard: Mapping[datetime, str]) -> Iterator[tuple[datetime, str]]:
+    """Yield the names that a thing had one after the other, each with the instant at which it came up."""
+    last = None
+    for at in sorted(names_heard):
+        if names_heard[at] != last:
+            last = names_heard[at]
+            yield at, last

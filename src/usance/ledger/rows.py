@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, select
 
 from usance.ledger import engine, schema
+from usance.ledger.keyed import joined, select_these
 from usance.model.observation import DeletionQuality, Look, Observation, Scope, Verb
 from usance.model.period import from_us, to_us
 from usance.model.resource import Resource, Value
@@ -36,7 +37,7 @@ _values = msgspec.json.Decoder(dict[str, Value])
 _doubts = msgspec.json.Decoder(tuple[Doubt, ...])
 _anomalies = msgspec.json.Decoder(tuple[Anomaly, ...])
 _described = msgspec.json.Decoder(tuple[Described, ...])
-_memory = msgspec.json.Decoder(Memory)
+_VERBS: Final = {one.value: one for one in Verb}
 _EMPTY = Memory()
 _NOTHING = len("[]")
 
@@ -93,26 +94,35 @@ def observation_row(one: Observation, key: str, revision: int) -> engine.Row:
     )
 
 
+_OBSERVATIONS: Final = joined(
+    schema.observation,
+    (*schema.RESOURCE_KEY, "at", "source", "verb", "begin_at", "occurrence", "said"),
+)
+
+
 def observations(
     connection: Connection, project_id: str, cloud_id: str, kind: str, ids: Sequence[str]
 ) -> dict[str, list[Observation]]:
+    """Return all that was said of some resources of one project, by their ids."""
+    said = observations_of(connection, [Resource(project_id, cloud_id, kind, one) for one in ids])
+    return {resource.id: own for resource, own in said.items()}
+
+
+def observations_of(
+    connection: Connection, resources: Sequence[Resource]
+) -> dict[Resource, list[Observation]]:
     """Return all that was said of some resources."""
-    table = schema.observation.c
-    query = select(
-        table.resource_id, table.at, table.source, table.verb, table.begin_at, table.occurrence, table.said
-    ).where(
-        table.project_id == project_id,
-        table.cloud_id == cloud_id,
-        table.kind == kind,
-        table.resource_id.in_(ids),
-    )
-    found: dict[str, list[Observation]] = {}
-    for resource_id, at, source, verb, begin, occurrence, text in connection.execute(query).all():
+    keys = [(one.project_id, one.cloud_id, one.kind, one.id) for one in resources]
+    found: dict[tuple[str, ...], list[Observation]] = {}
+    named: dict[tuple[str, ...], Resource] = dict(zip(keys, resources, strict=True))
+    for row in select_these(connection, _OBSERVATIONS, keys):
+        key = row[:4]
+        at, source, verb, begin, occurrence, text = row[4:]
         said = _said.decode(text)
-        found.setdefault(resource_id, []).append(
+        found.setdefault(key, []).append(
             Observation(
-                resource=Resource(project_id, cloud_id, kind, resource_id),
-                verb=Verb(verb),
+                resource=named[key],
+                verb=_VERBS[verb],
                 at=from_us(at),
                 source=source,
                 begin=instant_or_none(begin),
@@ -128,7 +138,7 @@ def observations(
                 quality=said.quality,
             )
         )
-    return found
+    return {named[key]: own for key, own in found.items()}
 
 
 def look_row(look: Look, revision: int) -> engine.Row:
@@ -163,28 +173,6 @@ def look_of(row: Row[Any]) -> Look:
 # --- timelines -------------------------------------------------------------------------------
 
 
-class Kept(msgspec.Struct, frozen=True):
-    """A timeline as the ledger has it, and what the ledger knows about it."""
-
-    timeline: Timeline
-    revision: int  # in which it became so
-    first_revision: int  # in which the resource appeared
-    last_us: int  # the latest instant of anything that is known of it
-    unsettled: bool  # the silence of a further look may change it
-    span_revisions: tuple[int, ...]  # in which each of its spans was written
-
-
-def kept_row(kept: Kept) -> engine.Row:
-    """Return the row of the table `timeline`."""
-    return (
-        *version_row(kept.timeline, kept.revision),
-        kept.first_revision,
-        kept.last_us,
-        kept.unsettled,
-        encode(kept.timeline.memory),
-    )
-
-
 def version_row(timeline: Timeline, revision: int) -> engine.Row:
     """Return the columns that a timeline and its superseded versions share."""
     resource = timeline.resource
@@ -217,28 +205,6 @@ def span_row(resource: Resource, span: Span, revision: int) -> engine.Row:
         encode(span.values),
         revision,
     )
-
-
-def kept(
-    connection: Connection, project_id: str, cloud_id: str, kind: str, ids: Sequence[str]
-) -> dict[str, Kept]:
-    """Return the timelines of some resources, in the order of their ids."""
-    table = schema.timeline.c
-    which = these(schema.timeline, project_id, cloud_id, kind, ids)
-    spans = _spans(connection, project_id, cloud_id, kind, ids)
-    found = {}
-    for row in _timelines(connection, which, table.last_at, table.unsettled, table.memory):
-        own, written = spans.get(row.resource_id, _NO_SPANS)
-        resource = Resource(project_id, cloud_id, kind, row.resource_id)
-        found[row.resource_id] = Kept(
-            timeline_of(row, resource, tuple(own), _memory.decode(row.memory)),
-            row.revision,
-            row.first_revision,
-            row.last_at,
-            row.unsettled,
-            tuple(written),
-        )
-    return found
 
 
 def told(

@@ -131,6 +131,8 @@ look = _table(
     PrimaryKeyConstraint("project_id", "cloud_id", "kind", "source", "scope", "end_at", "begin_at"),
 )
 
+Index("look_end", *(look.c[name] for name in ("project_id", "cloud_id", "kind", "end_at")))
+
 report = _table(
     "report",  # what a source said last of a resource, in a sighting
     *_of_project(),

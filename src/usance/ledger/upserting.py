@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Table
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Table
 
 from usance.ledger.engine import CHUNK, Row
-
-_ARRAY: Final = {True: "bigint[]", False: "text[]"}
+from usance.ledger.schema import Json
 
 
 def bulk_upsert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
     """Insert rows, given in the order of the table's columns; those with their keys go.
 
-    For tables of texts and big integers. No two of the rows have the same key.
+    For tables of texts, big integers, truths and JSON. No two of the rows have the same key.
     """
     light = connection.dialect.name == "sqlite"
     statement = _statement(table, light=light)
@@ -33,13 +32,23 @@ def _statement(table: Table, *, light: bool) -> str:
     if light:
         source = f"VALUES ({', '.join('?' for _ in names)})"
     else:
-        arrays = (f"%s::{_ARRAY[isinstance(column.type, BigInteger)]}" for column in table.columns)
-        source = f"SELECT * FROM unnest({', '.join(arrays)})"  # noqa: S608  # no name in it
+        arrays = ", ".join(f"%s::{_array(column)}" for column in table.columns)
+        values = ", ".join(
+            f'"{column.name}"::json' if isinstance(column.type, Json) else f'"{column.name}"'
+            for column in table.columns
+        )
+        source = f"SELECT {values} FROM unnest({arrays}) AS given({_quoted(names)})"  # noqa: S608  # as below
     changes = ", ".join(f'"{name}" = excluded."{name}"' for name in names if name not in key)
     return (
         f'INSERT INTO "{table.name}" ({_quoted(names)}) {source} '  # names of our own schema
         f"ON CONFLICT ({_quoted(column.name for column in table.primary_key)}) DO UPDATE SET {changes}"
     )
+
+
+def _array(column: Column[Any]) -> str:
+    if isinstance(column.type, BigInteger):
+        return "bigint[]"
+    return "boolean[]" if isinstance(column.type, Boolean) else "text[]"
 
 
 def _quoted(names: Iterable[str]) -> str:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from said import BUS, NOVA, at
-from usance.ledger import rows
 from usance.ledger.difference import differs_from
+from usance.ledger.keeping import whole
 from usance.ledger.ledger import Ledger
 from usance.ledger.observing import observe
 from usance.model.observation import Batch, DeletionQuality, Look, Observation, Scope, Verb
@@ -220,11 +220,13 @@ class LedgerMachine(RuleBasedStateMachine):
                 memory = self.memory(name)
                 assert memory.heard_until == expected.memory.heard_until
                 assert memory.occurrences == expected.memory.occurrences
+                assert memory.plain == expected.memory.plain
 
     def memory(self, name: str) -> Memory:
         """Return what is kept for those who extend a timeline; those who read it don't get it."""
         with self.ledger._store.read() as connection:
-            return rows.kept(connection, self.project_id, CLOUD, SERVER, [name])[name].timeline.memory
+            resource = Resource(self.project_id, CLOUD, SERVER, name)
+            return whole(connection, [resource])[resource].timeline.memory
 
     @invariant()
     def a_change_is_told_with_the_instant_from_which_it_counts(self) -> None:

@@ -12,6 +12,7 @@ ID = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 def upgrade() -> None:
     """Make the tables."""
     op.add_column("project", sa.Column("rolled_day", sa.BigInteger()))
+    op.create_index("look_end", "look", ["project_id", "cloud_id", "kind", "end_at"])
     op.create_index("timeline_resource", "timeline", ["resource_id", "kind"])
     op.create_index(
         "timeline_history_revision", "timeline_history", ["project_id", "cloud_id", "kind", "revision"]
