@@ -12,6 +12,7 @@ import msgspec
 import orjson
 
 from usance.api.application import Application, make_app
+from usance.api.protocol import BoundedProtocol
 from usance.api.server import listen, make_server, url_of
 from usance.config.settings import ApiSettings
 from usance.demo.cloud import CloudOptions, DemoCloud
@@ -23,22 +24,32 @@ KEY = "a-key-that-only-the-tests-know"
 
 
 @contextmanager
-def serving_api(ledger: Ledger, settings: ApiSettings | None = None, **changed: Any) -> Iterator[str]:
+def serving_api(
+    ledger: Ledger,
+    settings: ApiSettings | None = None,
+    *,
+    protocol: type[BoundedProtocol] = BoundedProtocol,
+    **changed: Any,
+) -> Iterator[str]:
     """Serve a ledger while the block runs; yield the URL. By default callers show KEY."""
-    with serving_app(ledger, settings, **changed) as (url, _):
+    with serving_app(ledger, settings, protocol=protocol, **changed) as (url, _):
         yield url
 
 
 @contextmanager
 def serving_app(
-    ledger: Ledger, settings: ApiSettings | None = None, **changed: Any
+    ledger: Ledger,
+    settings: ApiSettings | None = None,
+    *,
+    protocol: type[BoundedProtocol] = BoundedProtocol,
+    **changed: Any,
 ) -> Iterator[tuple[str, Application]]:
     """Serve as :func:`serving_api`; yield the application, too."""
     settings = msgspec.structs.replace(settings or ApiSettings(private_key=KEY), bind_port=0, **changed)
     app = make_app(settings, ledger)
     ready = threading.Event()
     with listen(settings) as listening:
-        server = make_server(app, settings, ready.set)
+        server = make_server(app, settings, ready.set, protocol=protocol)
         thread = threading.Thread(target=server.run, args=([listening],), name="api")
         thread.start()
         try:
