@@ -18,7 +18,7 @@ from typing import Any
 import pika
 
 from service.rabbitmq import RabbitMq, free_ports
-from usance.collector.broker import Delivery
+from usance.collector.delivery import Delivery
 from usance.collector.table import EVENTS
 from usance.collector.understanding import Understanding
 from usance.ledger.ledger import Ledger

@@ -14,6 +14,7 @@ from usance.cli.configuration import DEBUG, examples
 from usance.cli.db import db
 from usance.cli.doctor import doctor
 from usance.cli.ending import leave, run_to_end
+from usance.cli.events import events
 from usance.cli.extract import extract
 from usance.cli.projects import projects
 from usance.cli.publish import publish
@@ -40,6 +41,7 @@ def cli() -> None:
 for command in (
     extract,
     collect,
+    events,
     reconcile,
     status,
     projects,

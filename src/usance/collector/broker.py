@@ -14,7 +14,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import pika
 from pika.adapters.asyncio_connection import AsyncioConnection
@@ -26,6 +26,7 @@ from pika.exceptions import (
     ProbableAuthenticationError,
 )
 
+from usance.collector.delivery import Delivery
 from usance.config.settings import BrokerHost
 from usance.model.errors import UsanceError
 
@@ -46,17 +47,6 @@ class BrokerError(UsanceError):
 
 class RefusedError(BrokerError):
     """The broker lets us not in, or not into the virtual host."""
-
-
-class Delivery(NamedTuple):
-    """A message as the broker gave it to us."""
-
-    tag: int  # by which it is acknowledged
-    queue: str
-    body: bytes  # cut where it is too large
-    size: int  # in bytes, before it was cut
-    digest: str  # of a body that was cut; else empty
-    is_repeated: bool  # the broker gave it out before
 
 
 class Line:

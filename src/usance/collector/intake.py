@@ -7,7 +7,8 @@ import contextlib
 from collections import deque
 from typing import Final
 
-from usance.collector.broker import Delivery, Line
+from usance.collector.broker import Line
+from usance.collector.delivery import Delivery
 
 _MOST_BYTES: Final = 16 * 1024 * 1024  # of the bodies of one batch
 

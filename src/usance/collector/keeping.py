@@ -10,10 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Final, NamedTuple, ParamSpec, TypeVar
 
-from usance.collector.broker import Delivery
+from usance.collector.delivery import Delivery
 from usance.collector.understanding import Understood
 from usance.collector.volume_types import named as with_names_of_types
-from usance.collector.volume_types import unnamed as unnamed_types
 from usance.ledger.ledger import Ledger
 from usance.ledger.values import Heard, HeardOf, Parked
 from usance.model.errors import LedgerError
@@ -137,18 +136,22 @@ class Keeper:
         return Kept(found, len(refused))
 
     def _write(self, entries: Sequence[Entry]) -> HeardOf:
-        heard = [one.understood for one in entries]
-        names = tuple(name for one in heard for name in one.reading.names)
-        said = [said for one in heard for said in one.reading.observations]
-        observations = tuple(with_names_of_types(said, names, self.ledger.names))
-        batch = Heard(
-            observations=observations,
-            names=(*names, *unnamed_types(observations)),
-            parked=tuple(one.parked for one in heard if one.parked is not None),
-        )
+        batch = together([one.understood for one in entries], self.ledger)
         if not (batch.observations or batch.names or batch.parked):
             return HeardOf(0, 0, 0, 0)
         return self.ledger.hear(batch)
+
+
+def together(understood: Sequence[Understood], ledger: Ledger, unparked: Sequence[str] = ()) -> Heard:
+    """Return what some messages say, as the ledger takes it at once."""
+    names = tuple(name for one in understood for name in one.reading.names)
+    said = [said for one in understood for said in one.reading.observations]
+    return Heard(
+        observations=tuple(with_names_of_types(said, names, ledger.names)),
+        names=names,
+        parked=tuple(one.parked for one in understood if one.parked is not None),
+        unparked=tuple(unparked),
+    )
 
 
 def is_connection_lost(error: BaseException) -> bool:

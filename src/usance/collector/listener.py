@@ -18,7 +18,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import cycle
 from typing import Final
 
-from usance.collector.broker import BrokerError, Delivery, Line, RefusedError
+from usance.collector.broker import BrokerError, Line, RefusedError
+from usance.collector.delivery import Delivery
 from usance.collector.intake import Intake
 from usance.collector.keeping import Entry, Keeper, waits
 from usance.collector.metrics import Metrics

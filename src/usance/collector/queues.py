@@ -13,7 +13,8 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from usance.collector.broker import BrokerError, Delivery, Line
+from usance.collector.broker import BrokerError, Line
+from usance.collector.delivery import Delivery
 from usance.config.settings import CollectorSettings
 
 LOG = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from usance.collector.broker import Delivery
+from usance.collector.delivery import Delivery
 from usance.collector.envelope import open_envelope
 from usance.collector.reading import NOTHING, Event, NotUnderstoodError, Reading
 from usance.ledger.values import Parked

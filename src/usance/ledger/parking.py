@@ -45,6 +45,15 @@ def park(connection: Connection, parked: Iterable[Parked]) -> int:
     return len(arrived) - len(known)
 
 
+def unpark(connection: Connection, ids: Collection[str]) -> int:
+    """Remove messages by their ids; return how many there were."""
+    table = schema.parked
+    return sum(
+        connection.execute(delete(table).where(table.c.id.in_(page))).rowcount
+        for page in pages(sorted(ids), _IDS_AT_ONCE)
+    )
+
+
 _Key = tuple[str, str, str]
 
 
@@ -149,12 +158,8 @@ class Parking:
 
     def drop(self, ids: Collection[str]) -> int:
         """Remove messages by their ids; return how many there were."""
-        table = schema.parked
-        dropped = 0
         with self._store.write() as connection:
-            for page in pages(sorted(ids), _IDS_AT_ONCE):
-                dropped += connection.execute(delete(table).where(table.c.id.in_(page))).rowcount
-        return dropped
+            return unpark(connection, ids)
 
     def counts(self) -> dict[str, int]:
         """Return how many messages are kept, by cloud."""

@@ -59,6 +59,7 @@ class Heard(msgspec.Struct, frozen=True):
     observations: tuple[Observation, ...] = ()  # those whose project is not known have the project ''
     names: tuple[Named, ...] = ()
     parked: tuple[Parked, ...] = ()
+    unparked: tuple[str, ...] = ()  # ids of parked messages that were understood now
 
 
 class HeardOf(msgspec.Struct, frozen=True):
