@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import ScalarSelect, select
+from sqlalchemy import ColumnElement, FromClause, and_, func, select, tuple_
 
 from usance.ledger import feed, listing, naming, schema, using
 from usance.ledger.answers import (
@@ -17,6 +17,7 @@ from usance.ledger.answers import (
     By,
     Changes,
     Cursor,
+    LifeRow,
     Page,
     ProjectRow,
     ResourceRow,
@@ -41,11 +42,17 @@ class Questions:
         self._store = store
 
     def projects(
-        self, projects: Sequence[str] | None = None, clouds: Sequence[str] | None = None
+        self,
+        projects: Sequence[str] | None = None,
+        clouds: Sequence[str] | None = None,
+        *,
+        after: tuple[str, str] | None = None,
+        limit: int | None = None,
     ) -> list[ProjectRow]:
         """Return the projects that the ledger knows, all or these, by id and cloud.
 
-        ValueError if more than 10,000 are named.
+        *after* leaves out those up to a project (its id, and its cloud's); *limit* is how many there may
+        be. ValueError if more than 10,000 are named.
         """
         asked = checked(
             Asked(
@@ -53,18 +60,26 @@ class Questions:
                 clouds=None if clouds is None else tuple(clouds),
             )
         )
-        table = schema.project.c
+        table, first, last = schema.project, schema.revision.alias(), schema.revision.alias()
         query = (
             select(
-                table.project_id,
-                table.cloud_id,
-                table.revision,
-                _recorded_at(first=True).label("first_at"),
-                _recorded_at(first=False).label("last_at"),
+                table.c.project_id,
+                table.c.cloud_id,
+                table.c.revision,
+                first.c.recorded_at.label("first_at"),
+                last.c.recorded_at.label("last_at"),
             )
-            .where(*of_places(schema.project, asked))
-            .order_by(table.project_id, table.cloud_id)
+            .select_from(
+                table.outerjoin(first, _recorded(first, 1)).outerjoin(last, _recorded(last, table.c.revision))
+            )
+            .where(*of_places(table, asked))
+            .order_by(table.c.project_id, table.c.cloud_id)
         )
+        if after is not None:
+            place = tuple_(table.c.project_id, table.c.cloud_id)
+            query = query.where(place > tuple_(*map(storable, after)))
+        if limit is not None:
+            query = query.limit(limit)
         with self._store.read() as connection:
             found = connection.execute(query).all()
             names = naming.names(connection, PROJECT, sorted({row.project_id for row in found}))
@@ -79,6 +94,21 @@ class Questions:
             )
             for row in found
         ]
+
+    def version(self, asked: Asked) -> tuple[int, int]:
+        """Return two numbers that are others once anything is written of the projects asked about.
+
+        They are how many projects there are, and the sum of their revisions, which only grow.
+        """
+        table = schema.project
+        query = select(func.count(), func.sum(table.c.revision)).where(*of_places(table, checked(asked)))
+        with self._store.read() as connection:
+            count, total = connection.execute(query).one()
+        return count, int(total or 0)
+
+    def lives(self, asked: Asked) -> list[LifeRow]:
+        """Return the whole lives of resources, by their begins; *asked* should name them by their ids."""
+        return listing.lives(self._store, asked)
 
     def resources(
         self,
@@ -182,14 +212,11 @@ class Questions:
         )
 
 
-def _recorded_at(*, first: bool) -> ScalarSelect[int]:
-    """Return when the first, or the last, revision of a project was recorded."""
-    table, recorded = schema.project.c, schema.revision.c
-    which = recorded.revision.asc() if first else recorded.revision.desc()
-    return (
-        select(recorded.recorded_at)
-        .where(recorded.project_id == table.project_id, recorded.cloud_id == table.cloud_id)
-        .order_by(which)
-        .limit(1)
-        .scalar_subquery()
+def _recorded(table: FromClause, revision: int | ColumnElement[int]) -> ColumnElement[bool]:
+    """Return the condition for when a revision of a project was recorded."""
+    project = schema.project.c
+    return and_(
+        table.c.project_id == project.project_id,
+        table.c.cloud_id == project.cloud_id,
+        table.c.revision == revision,
     )
