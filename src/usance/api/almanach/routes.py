@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from litestar import MediaType, Request, Response, Router, delete, get, post, put, route
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.enums import HttpMethod
+from litestar.params import FromPath
 from litestar.response import Stream
 from litestar.types import ControllerRouterHandler
 
@@ -25,6 +26,10 @@ from usance.config.settings import ApiSettings
 from usance.model.resource import SERVER, VOLUME
 
 Request_ = Request[Any, Any, Any]
+Almanach_ = NamedDependency[Almanach]
+Caller_ = NamedDependency[Caller]
+Ledger_ = NamedDependency[LedgerAccess]
+Id = FromPath[str]
 
 _TAG: Final = ["Almanach"]
 _REBUILT: Final = {name: name for name in OS}
@@ -35,7 +40,7 @@ def almanach_routes(settings: ApiSettings) -> list[ControllerRouterHandler]:
     """Return the routes of Almanach, as its generation that is configured answers."""
     made: list[Almanach] = []
 
-    def provide_almanach(ledger: LedgerAccess) -> Almanach:
+    def provide_almanach(ledger: Ledger_) -> Almanach:
         if not made:
             made.append(Almanach(ledger.ledger, settings))
         return made[0]
@@ -93,7 +98,7 @@ async def _body(request: Request_, almanach: Almanach) -> Body:
 
 
 @get(_both("/info"), opt={OPEN: True}, security=[{}], summary="The version, and how much there is.")
-async def show_info(almanach: Almanach, ledger: LedgerAccess) -> dict[str, Any]:
+async def show_info(almanach: Almanach_, ledger: Ledger_) -> dict[str, Any]:
     """Tell the version, the active entities, and the spans of the ledger; counted every few seconds."""
     return await ledger.read(almanach.info)
 
@@ -135,7 +140,7 @@ def _next(pieces: Iterator[bytes]) -> bytes | None:
     summary="The instances of a project that a stretch of time touches.",
 )
 async def list_instances(
-    project_id: str, request: Request_, caller: Caller, ledger: LedgerAccess, almanach: Almanach
+    project_id: Id, request: Request_, caller: Caller_, ledger: Ledger_, almanach: Almanach_
 ) -> Stream:
     """List the entities that are there at any moment from `start` to `end`, unclipped."""
     return await _listed(project_id, (SERVER,), request, caller=caller, ledger=ledger, almanach=almanach)
@@ -147,7 +152,7 @@ async def list_instances(
     summary="The volumes of a project that a stretch of time touches.",
 )
 async def list_volumes(
-    project_id: str, request: Request_, caller: Caller, ledger: LedgerAccess, almanach: Almanach
+    project_id: Id, request: Request_, caller: Caller_, ledger: Ledger_, almanach: Almanach_
 ) -> Stream:
     """List the entities that are there at any moment from `start` to `end`, unclipped."""
     return await _listed(project_id, (VOLUME,), request, caller=caller, ledger=ledger, almanach=almanach)
@@ -159,7 +164,7 @@ async def list_volumes(
     summary="The instances and volumes of a project that a stretch of time touches.",
 )
 async def list_entities(
-    project_id: str, request: Request_, caller: Caller, ledger: LedgerAccess, almanach: Almanach
+    project_id: Id, request: Request_, caller: Caller_, ledger: Ledger_, almanach: Almanach_
 ) -> Stream:
     """List the entities that are there at any moment from `start` to `end`, unclipped."""
     return await _listed(project_id, KINDS, request, caller=caller, ledger=ledger, almanach=almanach)
@@ -172,7 +177,7 @@ async def list_entities(
     summary="All entities of one id.",
 )
 async def show_entity(
-    entity_id: str, request: Request_, caller: Caller, ledger: LedgerAccess, almanach: Almanach
+    entity_id: Id, request: Request_, caller: Caller_, ledger: Ledger_, almanach: Almanach_
 ) -> Response[Any]:
     """List all entities of one instance or volume; HEAD says whether there are any."""
     if request.method == "HEAD":
@@ -193,7 +198,7 @@ async def show_entity(
     summary="Say that an instance was created.",
 )
 async def create_instance(
-    project_id: str, request: Request_, ledger: LedgerAccess, almanach: Almanach
+    project_id: Id, request: Request_, ledger: Ledger_, almanach: Almanach_
 ) -> Response[bytes]:
     """Begin the life of an instance that is not known yet."""
     body = await _body(request, almanach)
@@ -215,7 +220,7 @@ async def create_instance(
     summary="Say that an instance was deleted.",
 )
 async def delete_instance(
-    instance_id: str, request: Request_, ledger: LedgerAccess, almanach: Almanach
+    instance_id: Id, request: Request_, ledger: Ledger_, almanach: Almanach_
 ) -> Response[bytes]:
     """End the life of an instance."""
     body = await _body(request, almanach)
@@ -236,7 +241,7 @@ async def delete_instance(
     summary="Say that an instance has another flavor.",
 )
 async def resize_instance(
-    instance_id: str, request: Request_, ledger: LedgerAccess, almanach: Almanach
+    instance_id: Id, request: Request_, ledger: Ledger_, almanach: Almanach_
 ) -> Response[bytes]:
     """Change the flavor of an instance from an instant on."""
     body = await _body(request, almanach)
@@ -258,7 +263,7 @@ async def resize_instance(
     summary="Say that an instance runs another operating system.",
 )
 async def rebuild_instance(
-    instance_id: str, request: Request_, ledger: LedgerAccess, almanach: Almanach
+    instance_id: Id, request: Request_, ledger: Ledger_, almanach: Almanach_
 ) -> Response[bytes]:
     """Change the operating system of an instance from an instant on."""
     body = await _body(request, almanach)
@@ -280,7 +285,7 @@ async def rebuild_instance(
     summary="Correct an entity of an instance.",
 )
 async def update_instance(
-    instance_id: str, request: Request_, ledger: LedgerAccess, almanach: Almanach
+    instance_id: Id, request: Request_, ledger: Ledger_, almanach: Almanach_
 ) -> Response[Any]:
     """Correct the active entity; or, with `start` and `end`, the one closed entity that lies within."""
     body = await _body(request, almanach)
@@ -306,7 +311,7 @@ async def update_instance(
     summary="Say that a volume was created.",
 )
 async def create_volume(
-    project_id: str, request: Request_, ledger: LedgerAccess, almanach: Almanach
+    project_id: Id, request: Request_, ledger: Ledger_, almanach: Almanach_
 ) -> Response[bytes]:
     """Begin the life of a volume that is not known yet."""
     body = await _body(request, almanach)
@@ -333,7 +338,7 @@ async def create_volume(
     summary="Say that a volume was deleted.",
 )
 async def delete_volume(
-    volume_id: str, request: Request_, ledger: LedgerAccess, almanach: Almanach
+    volume_id: Id, request: Request_, ledger: Ledger_, almanach: Almanach_
 ) -> Response[bytes]:
     """End the life of a volume."""
     body = await _body(request, almanach)
@@ -349,7 +354,7 @@ async def delete_volume(
     summary="Say that a volume has another size.",
 )
 async def resize_volume(
-    volume_id: str, request: Request_, ledger: LedgerAccess, almanach: Almanach
+    volume_id: Id, request: Request_, ledger: Ledger_, almanach: Almanach_
 ) -> Response[bytes]:
     """Change the size of a volume from an instant on."""
     body = await _body(request, almanach)
@@ -392,7 +397,7 @@ async def _change_volume(
     summary="Say what a volume is attached to.",
 )
 async def attach_volume(
-    volume_id: str, request: Request_, ledger: LedgerAccess, almanach: Almanach
+    volume_id: Id, request: Request_, ledger: Ledger_, almanach: Almanach_
 ) -> Response[bytes]:
     """Change what a volume is attached to from an instant on; the list holds all of it."""
     return await _attached(volume_id, request, ledger, almanach)
@@ -404,7 +409,7 @@ async def attach_volume(
     summary="Say what a volume is still attached to.",
 )
 async def detach_volume(
-    volume_id: str, request: Request_, ledger: LedgerAccess, almanach: Almanach
+    volume_id: Id, request: Request_, ledger: Ledger_, almanach: Almanach_
 ) -> Response[bytes]:
     """Change what a volume is attached to from an instant on; the list holds what remains."""
     return await _attached(volume_id, request, ledger, almanach)
@@ -414,13 +419,13 @@ async def detach_volume(
 
 
 @get(_both("/volume_types"), summary="The types of volumes.")
-async def list_volume_types(almanach: Almanach, ledger: LedgerAccess) -> list[dict[str, str]]:
+async def list_volume_types(almanach: Almanach_, ledger: Ledger_) -> list[dict[str, str]]:
     """List the types of volumes that have names."""
     return await ledger.read(almanach.volume_types)
 
 
 @get(_both("/volume_type/{type_id:str}"), summary="A type of volumes.")
-async def show_volume_type(type_id: str, almanach: Almanach, ledger: LedgerAccess) -> dict[str, str]:
+async def show_volume_type(type_id: Id, almanach: Almanach_, ledger: Ledger_) -> dict[str, str]:
     """Tell the name of a type of volumes."""
     return await ledger.read(almanach.volume_type, type_id)
 
@@ -430,7 +435,7 @@ async def show_volume_type(type_id: str, almanach: Almanach, ledger: LedgerAcces
     operation_class=description.body("type_id", "type_name"),
     summary="Name a type of volumes.",
 )
-async def create_volume_type(request: Request_, almanach: Almanach, ledger: LedgerAccess) -> Response[bytes]:
+async def create_volume_type(request: Request_, almanach: Almanach_, ledger: Ledger_) -> Response[bytes]:
     """Give a type of volumes its name, or another one."""
     body = await _body(request, almanach)
     body.require("type_id", "type_name")
@@ -439,7 +444,7 @@ async def create_volume_type(request: Request_, almanach: Almanach, ledger: Ledg
 
 
 @delete(_both("/volume_type/{type_id:str}"), status_code=202, summary="Drop a type of volumes.")
-async def delete_volume_type(type_id: str, almanach: Almanach, ledger: LedgerAccess) -> Response[bytes]:
+async def delete_volume_type(type_id: Id, almanach: Almanach_, ledger: Ledger_) -> Response[bytes]:
     """Forget that there is a type of volumes. Volumes that have it keep its name."""
     await ledger.write(almanach.drop_type, type_id)
     return _done(202)
