@@ -79,6 +79,13 @@ def known_of_3() -> dict[str, tuple[str, ...]]:
     return {section: (*_TODAY[section], *_GONE[section]) for section in _TODAY}
 
 
+def became_of_3() -> Iterator[tuple[str, str, str, str]]:
+    """Yield each option of 3.x: its section and name, what it is called today, or why it is not needed."""
+    for section, names in known_of_3().items():
+        for name in names:
+            yield section, name, _TODAY[section].get(name, ""), _GONE[section].get(name, "")
+
+
 def read_ini(path: Path, environ: Mapping[str, str]) -> AlmanachFile:
     """Read a file of Almanach 3.x; sections of ours ([usance], [collector] ...) may stand beside its own.
 

@@ -85,4 +85,6 @@ def defaults_of_4(files: Sequence[Path], environ: Mapping[str, str]) -> dict[str
     overrides = ledger_overrides(environ, is_written=is_written)
     if not (any(raw.find(*one) for one in _KEY) or "OS_AUTH__PRIVATE_KEY" in environ):
         overrides["auth.private_key"] = ALMANACHS_KEY
+    if raw.find("collector", "queue") and not raw.find("collector", "durable"):
+        overrides["collector.durable"] = "false"  # as 3.3 made its queue
     return overrides
