@@ -109,7 +109,7 @@ def end_of(
         early = corrected.at < begin - tolerance
         odd = (Anomaly("deleted-before-created", corrected.at),) if early else ()
         return End(max(corrected.at, begin), anomalies=odd)
-    claims, anomalies = _valid_ends(observations, tolerance)
+    claims, anomalies = _valid_ends(observations, begin, tolerance)
     if not claims:
         return _inferred_end(observations, sightings, begin, tolerance, anomalies)
     at = min(claims, key=_rank)[2]
@@ -141,7 +141,7 @@ def _rank(claim: _Claim) -> _Claim:
 
 
 def _valid_ends(
-    observations: Sequence[Observation], tolerance: timedelta
+    observations: Sequence[Observation], begin: datetime, tolerance: timedelta
 ) -> tuple[list[_Claim], tuple[Anomaly, ...]]:
     """Return the claims of an end that nothing voids, and the anomalies of the others."""
     alive = last_seen_begin(observations)
@@ -150,8 +150,8 @@ def _valid_ends(
     anomalies: set[Anomaly] = set()
     for one in observations:
         if one.verb is _LEFT:
-            if one.at in entries:  # at this instant it left the donor
-                continue
+            if one.at in entries or (begin in entries and one.at < begin):
+                continue  # it left the donor then, or whoever had it before the donor
             quality: int = _TRANSFER_QUALITY
         elif one.verb is _DELETED:
             quality = one.quality or DeletionQuality.ENVELOPE
