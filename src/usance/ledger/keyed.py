@@ -74,7 +74,7 @@ def _statements(
 def _unnested(names: Sequence[str]) -> str:
     # Ids compare by their code points, as they do in the tables: so their indexes can be used.
     texts = ", ".join(name if name in _INTEGERS else f'{name} COLLATE "C" AS {name}' for name in names)
-    arrays = ", ".join("%s::bigint[]" if name in _INTEGERS else "%s::text[]" for name in names)
+    arrays = ", ".join("%b::bigint[]" if name in _INTEGERS else "%b::text[]" for name in names)
     return f"SELECT {texts} FROM unnest({arrays}) AS given({', '.join(names)})"  # noqa: S608  # our own names
 
 

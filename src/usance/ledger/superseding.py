@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection
@@ -20,7 +21,7 @@ from usance.ledger.schema import RESOURCE_KEY
 from usance.ledger.upserting import bulk_upsert
 from usance.model.period import to_us
 from usance.model.resource import Resource
-from usance.model.span import Timeline
+from usance.model.span import Span, Timeline
 
 _OF_SPAN: Final = (*RESOURCE_KEY, "start_at")
 
@@ -38,6 +39,38 @@ class Successor:
         self.kept = kept
         self.differs_us = differs_us
         self.is_news = is_news  # the timeline itself is another than it was
+
+
+class _SpanRows:
+    """The rows of spans that are to be written, and of those that are superseded."""
+
+    def __init__(self) -> None:
+        self.new: list[Row] = []
+        self.replaced: list[Row] = []  # those that begin where one did before
+        self.gone: list[Row] = []  # the keys of those that begin where none does any more
+        self.superseded: list[Row] = []
+
+    def add(self, one: Successor) -> None:
+        """Add what becomes of the spans of a timeline."""
+        resource = one.kept.timeline.resource
+        revision = one.kept.revision
+        old: dict[datetime, tuple[Span, int]] = {}
+        if one.before is not None:
+            before = one.before
+            for span, written in zip(before.timeline.spans, before.span_revisions, strict=True):
+                old[span.start] = (span, written)
+        for span, written in zip(one.kept.timeline.spans, one.kept.span_revisions, strict=True):
+            was = old.pop(span.start, None)
+            if written != revision:
+                continue
+            if was is None:
+                self.new.append(span_row(resource, span, revision))
+            else:
+                self.replaced.append(span_row(resource, span, revision))
+                self.superseded.append((*span_row(resource, *was), revision))
+        for was in old.values():
+            self.superseded.append((*span_row(resource, *was), revision))
+            self.gone.append((*key_of(resource), to_us(was[0].start)))
 
 
 class TimelineWriter:
@@ -85,36 +118,27 @@ class TimelineWriter:
         """
         news = {resource: one for resource, one in made.items() if one.is_news}
         self._mark_dirty(news)
-        versions: list[Row] = []
-        old_spans: list[Row] = []
-        new_spans: list[Row] = []
-        gone: list[Row] = []
-        for resource, one in news.items():
-            after, revision = one.kept, one.kept.revision
-            spans = [
-                (span, written)
-                for span, written in zip(after.timeline.spans, after.span_revisions, strict=True)
-                if written == revision
-            ]
-            new_spans += [span_row(resource, span, written) for span, written in spans]
-            before = one.before
-            if before is None:
-                continue
-            versions.append((*version_row(before.timeline, before.revision), revision, one.differs_us))
-            replaced = {span.start for span, _ in spans}
-            starts = {span.start for span in after.timeline.spans}
-            for span, written in zip(before.timeline.spans, before.span_revisions, strict=True):
-                if span.start in replaced or span.start not in starts:
-                    old_spans.append((*span_row(resource, span, written), revision))
-                if span.start not in starts:
-                    gone.append((*key_of(resource), to_us(span.start)))
+        spans = _SpanRows()
+        for one in news.values():
+            spans.add(one)
+        versions = [
+            (*version_row(one.before.timeline, one.before.revision), one.kept.revision, one.differs_us)
+            for one in news.values()
+            if one.before is not None
+        ]
         bulk_insert(self.connection, schema.timeline_history, versions)
-        bulk_insert(self.connection, schema.span_history, old_spans)
-        remove(self.connection, schema.span, _OF_SPAN, gone)
-        bulk_upsert(self.connection, schema.span, new_spans)
+        bulk_insert(self.connection, schema.span_history, spans.superseded)
+        remove(self.connection, schema.span, _OF_SPAN, spans.gone)
+        bulk_upsert(self.connection, schema.span, spans.replaced)
+        bulk_insert(self.connection, schema.span, spans.new)
         # With those that did not change themselves, but of which the ledger knows more now.
-        noted = [one.kept for one in made.values() if one.is_news or _notes(one.kept) != _notes(one.before)]
-        bulk_upsert(self.connection, schema.timeline, [kept_row(one) for one in noted])
+        noted = [one for one in made.values() if one.is_news or _notes(one.kept) != _notes(one.before)]
+        bulk_upsert(
+            self.connection, schema.timeline, [kept_row(one.kept) for one in noted if one.before is not None]
+        )
+        bulk_insert(
+            self.connection, schema.timeline, [kept_row(one.kept) for one in noted if one.before is None]
+        )
         self.changed += len(news)
 
     def _mark_dirty(self, news: Mapping[Resource, Successor]) -> None:

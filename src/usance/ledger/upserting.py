@@ -32,7 +32,7 @@ def _statement(table: Table, *, light: bool) -> str:
     if light:
         source = f"VALUES ({', '.join('?' for _ in names)})"
     else:
-        arrays = ", ".join(f"%s::{_array(column)}" for column in table.columns)
+        arrays = ", ".join(f"%b::{_array(column)}" for column in table.columns)
         values = ", ".join(
             f'"{column.name}"::json' if isinstance(column.type, Json) else f'"{column.name}"'
             for column in table.columns
