@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import click
 
-from usance.cli.configuration import cloud_option, configuration_options, configure, examples, say_warnings
+from usance.cli.configuration import (
+    cloud_option,
+    configuration_options,
+    configure_with_cloud_if_known,
+    examples,
+    say_warnings,
+)
 from usance.config.collector import check_told_apart
-from usance.config.load import Configuration, Need
+from usance.config.credentials import NOTHING
+from usance.config.load import Configuration
+from usance.config.settings import Settings
 from usance.ledger.ledger import Ledger
 from usance.model.errors import ConfigurationError
 
@@ -46,10 +55,15 @@ def collect(
     stay on the broker), or if the broker refuses the account.
     """
     overrides = {"collector.listen": listen} if listen else {}
-    configuration = configure(
-        config_file, config_dir, debug=debug, need=Need.NOTHING, overrides=overrides, only=clouds
+    configuration, unknown = configure_with_cloud_if_known(
+        config_file, config_dir, debug=debug, overrides=overrides, only=clouds
     )
     say_warnings(configuration)
+    if unknown is not None and any(one.collector.take_stock for one in configuration.clouds):
+        LOG.warning(
+            "of what runs already no stock is taken: %s; [collector] take_stock = false if that is meant",
+            unknown,
+        )
     logging.getLogger("usance").setLevel(logging.DEBUG if debug else logging.INFO)
     return collect_for(configuration)
 
@@ -67,10 +81,20 @@ def collect_for(configuration: Configuration) -> int:
             f"the collector needs {error.name}, which is not installed",
             hint="pip install 'usance[collector]'",
         ) from None
-    with Ledger.open(configuration.settings.ledger_url) as ledger:
+    with Ledger.open(configuration.settings.ledger_url) as ledger, _stock(configuration.clouds):
         report = listen_for_ever(configuration.clouds, ledger)
     if report.unwritten:
         LOG.error(
             "%d messages could not be written in the end; the broker gives them out again", report.unwritten
         )
     return report.exit_status
+
+
+def _stock(clouds: Sequence[Settings]) -> AbstractContextManager[object]:
+    """Return what takes stock of what the clouds have already, while we listen."""
+    known = [one for one in clouds if one.collector.take_stock and one.cloud.auth is not NOTHING]
+    if not known:
+        return nullcontext()
+    from usance.reconcile.stock import StockTaking  # noqa: PLC0415 - who takes none does without it
+
+    return StockTaking(known)

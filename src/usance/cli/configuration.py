@@ -14,6 +14,7 @@ from usance.cli.present import OUTPUTS
 from usance.config.files import configuration_files
 from usance.config.load import Configuration, Need, read_configuration
 from usance.config.logs import set_up_logging
+from usance.model.errors import ConfigurationError
 
 LOG = logging.getLogger(__name__)
 
@@ -82,6 +83,29 @@ def configure(
     configuration = read_configuration(files, given, os.environ, need=need, only=only)
     set_up_logging(configuration.conf, "usance", plain=True)
     return configuration
+
+
+def configure_with_cloud_if_known(
+    config_file: Sequence[Path],
+    config_dir: Sequence[Path],
+    *,
+    debug: bool,
+    overrides: Mapping[str, Any] | None = None,
+    only: Sequence[str] = (),
+) -> tuple[Configuration, ConfigurationError | None]:
+    """Read the configuration with the credentials of the clouds; without them, if there are none.
+
+    They may name the region, which is what the ledger knows a cloud by: so who can do without them
+    reads them nevertheless. Returns also what was wrong with them.
+    """
+
+    def read(need: Need) -> Configuration:
+        return configure(config_file, config_dir, debug=debug, need=need, overrides=overrides, only=only)
+
+    try:
+        return read(Need.CLOUD | Need.SOURCES), None
+    except ConfigurationError as error:
+        return read(Need.NOTHING), error
 
 
 def say_warnings(configuration: Configuration) -> None:

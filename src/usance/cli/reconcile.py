@@ -14,6 +14,7 @@ from usance.cli.configuration import (
     cloud_option,
     configuration_options,
     configure,
+    configure_with_cloud_if_known,
     examples,
     output_option,
     say_warnings,
@@ -117,14 +118,16 @@ def reconcile(
         )
     start = read_beginning(begin, "--from") if begin is not None else None
     until = read_instant(end, "--to") if end is not None else None
-    configuration = configure(
-        config_file,
-        config_dir,
-        debug=debug,
-        need=Need.NOTHING if offline else Need.CLOUD,
-        overrides=only_projects(projects),
-        only=clouds,
-    )
+    chosen = only_projects(projects)
+    if offline:
+        configuration, _ = configure_with_cloud_if_known(
+            config_file, config_dir, debug=debug, overrides=chosen, only=clouds
+        )
+    else:
+        need = Need.CLOUD | Need.SOURCES
+        configuration = configure(
+            config_file, config_dir, debug=debug, need=need, overrides=chosen, only=clouds
+        )
     say_warnings(configuration)
     from usance.reconcile.reconciling import reconcile as compare  # noqa: PLC0415 - help and mistakes do without it
     from usance.reconcile.report import ReconcileRequest  # noqa: PLC0415 - as above

@@ -55,6 +55,7 @@ def read_collector(reader: OptionReader) -> CollectorSettings:
         parked_limit=reader.value("parked_limit", COLLECTOR),
         parked_bytes=reader.value("parked_bytes", COLLECTOR),
         leave_after_s=reader.value("leave_after", COLLECTOR),
+        take_stock=reader.value("take_stock", COLLECTOR),
         events_file=_file(reader, "events_file"),
         listen=_listen(reader),
     )

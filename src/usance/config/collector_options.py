@@ -111,6 +111,12 @@ COLLECTOR_OPTIONS: Final[list[cfg.Opt]] = [
         max=3600,
         help="Seconds for which a collector that is to end waits for a ledger that is away.",
     ),
+    cfg.BoolOpt(
+        "take_stock",
+        default=True,
+        help="Whether a collector looks once, when it starts, at all that the selected projects have "
+        "already. It needs credentials of the cloud, and goes on without them.",
+    ),
     cfg.StrOpt("events_file", help="File that adds types of events to those that are understood."),
     cfg.StrOpt(
         "listen",

@@ -63,6 +63,7 @@ class Need(enum.Flag):
     RECORDS = enum.auto()  # the site's name, sources and messengers
     MESSENGERS = enum.auto()  # only those, if any are named
     API = enum.auto()  # who may validate the tokens of callers
+    SOURCES = enum.auto()  # which services are looked at; a part of RECORDS
     ALL = CLOUD | RECORDS
 
 
@@ -214,6 +215,7 @@ def _settings(
     auth, region, interface = credentials
     spool_dir = _path(reader, "spooldir")
     region = reader.text("region_name") or region
+    looks = bool(need & (Need.RECORDS | Need.SOURCES))
     return Settings(
         cloud=_cloud(reader, auth, region, interface),
         projects=_projects(reader),
@@ -224,8 +226,8 @@ def _settings(
         lock_dir=_lock_dir(reader, spool_dir),
         lock_timeout_s=reader.value("lock_timeout", USANCE),
         keep_messages_days=reader.value("keep_messages_days", USANCE),
-        extractors=_extractors(reader, warn) if Need.RECORDS in need else ("nova",),
-        extractors_by_default=Need.RECORDS in need and not reader.is_written("extractor"),
+        extractors=_extractors(reader, warn) if looks else ("nova",),
+        extractors_by_default=looks and not reader.is_written("extractor"),
         flavor_keys=_flavor_keys(reader),
         publish=read_publish(reader),
         collector=read_collector(reader),

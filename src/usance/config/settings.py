@@ -188,6 +188,7 @@ class CollectorSettings(msgspec.Struct, frozen=True):
     parked_limit: int = 10_000  # messages of a cloud
     parked_bytes: int = 65_536  # of one message
     leave_after_s: int = 20  # how long one who is to end waits for a ledger that is away
+    take_stock: bool = True  # of what runs already, at the start
     events_file: Path | None = None
     listen: tuple[str, int] | None = None  # where /health, /ready and /metrics are answered
 

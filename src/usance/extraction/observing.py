@@ -18,7 +18,7 @@ from usance.extraction.naming import Mentions
 from usance.ledger.ledger import Ledger
 from usance.model.errors import UsanceError
 from usance.model.period import EPOCH, month_start
-from usance.sources.source import Source
+from usance.sources.source import Memory, Source
 
 LOG = logging.getLogger(__name__)
 
@@ -127,14 +127,23 @@ class Observer:
     """Looks at projects side by side; each one's failure is its own."""
 
     def __init__(
-        self, run: LedgerThread, cloud: Cloud, source: Source, settings: Settings, mentions: Mentions
+        self,
+        run: LedgerThread,
+        cloud: Cloud,
+        source: Source,
+        settings: Settings,
+        mentions: Mentions,
+        *,
+        memory: Memory | None = None,
     ) -> None:
+        """*memory* is what the source is told of what was said before; None: what it said itself."""
         self._run = run
         self._cloud = cloud
         self._source = source
         self._settings = settings
         self._cloud_id = settings.cloud.cloud_id
         self._mentions = mentions
+        self._memory = memory or LedgerMemory(run, self._cloud_id, source.name, source.kind)
 
     async def observe(
         self,
@@ -183,13 +192,12 @@ class Observer:
 
     async def _look(self, group: Sequence[Project], starts: dict[str, Start]) -> dict[str, Outcome]:
         """Look at one group; what a look that fails had seen until then is true and is kept."""
-        memory = LedgerMemory(self._run, self._cloud_id, self._source.name, self._source.kind)
         since = {one.id: starts[one.id].since for one in group}
         seen = dict.fromkeys(since, Outcome())
         done: set[str] = set()
         failure: UsanceError | None = None
         try:
-            look = self._source.look(group, memory, since=since, full=starts[group[0].id].full)
+            look = self._source.look(group, self._memory, since=since, full=starts[group[0].id].full)
             async for project_id, batch in look:
                 await self._mentions.note(project_id, batch.observations)
                 kept = await self._run(self._run.ledger.observe, project_id, self._cloud_id, batch)

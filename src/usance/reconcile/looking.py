@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 
 from usance.cloud.access import Cloud
 from usance.cloud.projects import Project
-from usance.extraction.executor import LedgerMemory, LedgerThread
+from usance.extraction.executor import LedgerThread
 from usance.ledger.ledger import Ledger
 from usance.model.errors import UsanceError
 from usance.model.observation import Batch, Look, Observation, Verb
 from usance.model.period import EPOCH
 from usance.model.resource import SNAPSHOT, VOLUME
+from usance.reconcile.memory import memory_of
 from usance.sources.source import Source
 
 Step = Callable[[str, int, int], None]
@@ -85,7 +86,7 @@ class FreshLook:
                 tasks.create_task(look_at(group))
 
     async def _look_at(self, source: Source, group: Sequence[Project], since: datetime) -> None:
-        memory = _Memory(self._run, self._cloud_id, source.name, source.kind)
+        memory = memory_of(self._run, self._cloud_id, source)
         complete: set[str] = set()
         failure: UsanceError | None = None
         try:
@@ -131,13 +132,3 @@ class FreshLook:
             moved = await self._run(evidence.elsewhere, project_id, self._cloud_id, kind, new)
         now = {one.resource.id: one for one in sorted(told, key=lambda one: one.at) if one.verb.is_sighting}
         return tuple(one for one in told if one.resource.id not in moved or one is now.get(one.resource.id))
-
-
-class _Memory(LedgerMemory):
-    """What a source said before; and of what lives, whoever told of it."""
-
-    async def alive(self, project_id: str) -> set[str]:
-        """Return the ids of what the source has seen last, or anybody takes to be alive."""
-        seen = await super().alive(project_id)
-        evidence = self._run.ledger.evidence
-        return seen | await self._run(evidence.living, project_id, self._cloud_id, self._kind)
