@@ -230,6 +230,7 @@ def configuration(ledger_url: str, transport_url: str, topic: str, *lines: str) 
             f"transport_url = {transport_url}",
             f"topics = {topic}",
             "batch_ms = 50",
+            "take_stock = false",
             *lines,
         ]
     )
