@@ -8,7 +8,7 @@ several owners; what was said at an instant is of the one in which it lived then
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -79,14 +79,14 @@ class Strays:
             for life in lives
         }
 
-    def copies(self, held: Collection[Place]) -> list[Observation]:
+    def copies(self, held: Collection[Place], tolerance: timedelta) -> list[Observation]:
         """Return what the owners get, of those whose locks are held; they may have some of it already."""
         lives = self._lives()
         found = []
         for resource, said in self._said.items():
             own = [life for life in lives.get(resource, ()) if (life.project_id, resource.cloud_id) in held]
             for one in said:
-                owner = owner_at(own, one)
+                owner = owner_at(own, one, tolerance)
                 if owner is not None:
                     theirs = Resource(owner, resource.cloud_id, resource.kind, resource.id)
                     found.append(msgspec.structs.replace(one, resource=theirs))
@@ -104,20 +104,18 @@ class Strays:
         return found
 
 
-def owner_at(lives: Sequence[Life], said: Observation) -> str | None:
+def owner_at(lives: Sequence[Life], said: Observation, tolerance: timedelta) -> str | None:
     """Return the project that an observation belongs to, given where its resource has lived.
 
-    What left a project had been there before. All else belongs to the life in which it lies, or
-    the last one before it, or else the first one. None if it can't be told yet.
+    It is the life in which it lies, or else the last one before it; what left a project had been there
+    before. None if the resource had not begun to live anywhere by then, as far as is known.
     """
     at = said.at
     if said.verb is Verb.LEFT:
         begun = [life for life in lives if life.begin < at]
     else:
         begun = [life for life in lives if life.begin <= at]
+        begun = begun or [life for life in lives if life.begin <= at + tolerance]
     lasting = [life for life in begun if life.end is None or at <= life.end]
-    if lasting or begun:
-        return max(lasting or begun, key=lambda life: (life.begin, life.project_id)).project_id
-    if said.verb is Verb.LEFT or not lives:
-        return None
-    return min(lives, key=lambda life: (life.begin, life.project_id)).project_id
+    found = max(lasting or begun, key=lambda life: (life.begin, life.project_id), default=None)
+    return None if found is None else found.project_id
