@@ -10,7 +10,7 @@ import msgspec
 
 from usance.model.period import Period
 from usance.model.resource import Resource, Value
-from usance.model.span import Anomaly
+from usance.model.span import Anomaly, Described
 
 MAX_LIMIT: Final = 10_000
 """The most that one page may hold."""
@@ -34,6 +34,10 @@ class Asked(msgspec.Struct, frozen=True):
     period: Period | None = None  # that they touch
     alive: bool | None = None  # True: what has no end (yet); False: what has one
     name: str | None = None  # the last name that is known of them, exactly
+    # Of servers, flavors; of volumes, types; the empty text: those that have none. What counts of a
+    # resource are its last span's; of spans and usage, their own. None: all.
+    flavors: tuple[str, ...] | None = None
+    states: tuple[str, ...] | None = None  # of servers, in the same way
     # As it was known at an instant of the writers' clock, resolved to a revision for each project.
     as_of: datetime | None = None
 
@@ -105,6 +109,14 @@ class SpanRow(msgspec.Struct, frozen=True):
     launched: bool  # a server that never was counts nothing
     accounted: dict[str, Value]
     revision: int  # in which it was written
+
+
+class LifeRow(msgspec.Struct, frozen=True):
+    """The whole life of a resource in one project."""
+
+    resource: ResourceRow
+    spans: tuple[SpanRow, ...]
+    described: tuple[Described, ...]  # all that was known, by attribute and instant
 
 
 class What(enum.StrEnum):

@@ -93,6 +93,8 @@ def _add_window(connection: Connection, sums: Sums, asked: Asked, window: Stretc
             *of_places(schema.project, asked),
             *of_places(schema.usage_day, asked),
             table.kind.in_(kinds_of(asked)),
+            *([] if asked.flavors is None else [table.flavor.in_(sorted(set(asked.flavors)))]),
+            *([] if asked.states is None else [table.state.in_(sorted(set(asked.states)))]),
             table.day >= days.start,
             table.day < days.stop,
             table.day < project.rolled_day,

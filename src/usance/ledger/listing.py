@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, Text, and_, cast, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, Text, and_, cast, exists, select
 
-from usance.ledger import rows
-from usance.ledger.answers import Asked, Cursor, Page, ResourceRow, Sort, SpanRow
+from usance.ledger import rows, schema
+from usance.ledger.answers import Asked, Cursor, LifeRow, Page, ResourceRow, Sort, SpanRow
 from usance.ledger.engine import Store
 from usance.ledger.paging import Order, checked, merged, order
 from usance.ledger.schema import RESOURCE_KEY
-from usance.ledger.standing import NOW, TIMELINE, Standing, kinds_of, of_places, stands, touches
+from usance.ledger.standing import NOW, TIMELINE, Standing, holds, kinds_of, of_places, stands, touches
 from usance.model.period import Period, from_us
 from usance.model.resource import FLAVOR, STATE, VOLUME, VOLUME_TYPE, Resource, Value
 from usance.model.span import Anomaly, Described, Doubt
@@ -47,19 +47,17 @@ def resources(
 
     def listing(standing: Standing) -> Listing:
         def with_last_span(page: Select[Any]) -> Select[Any]:
-            found, last = page.subquery(), standing.spans
-            ends_with_it = last.c.end_at.is_not_distinct_from(found.c.end_at)
-            own = (found.c[name] == last.c[name] for name in RESOURCE_KEY)
+            found = page.subquery()
             ordered = order("resources", found, sort, start="begin_at", descending=descending)
-            return (
-                select(found, last.c.accounted)
-                .select_from(found.outerjoin(last, and_(*own, ends_with_it)))
-                .order_by(*ordered.by)
-            )
+            return _with_last_span(found, standing.spans).order_by(*ordered.by)
 
         table = standing.timelines
+        which = conditions(standing, asked)
+        last = holds(standing.spans, asked)
+        if last:
+            which.append(exists().where(_is_last(table, standing.spans), *last))
         return Listing(
-            select(*(table.c[name] for name in TIMELINE)).where(*conditions(standing, asked)),
+            select(*(table.c[name] for name in TIMELINE)).where(*which),
             order("resources", table, sort, start="begin_at", descending=descending),
             with_last_span,
         )
@@ -84,7 +82,7 @@ def spans(
 
     def listing(standing: Standing) -> Listing:
         table = standing.spans
-        which = conditions(standing, asked)
+        which = [*conditions(standing, asked), *holds(table, asked)]
         if asked.period is not None:
             which.append(touches(table.c.start_at, table.c.end_at, asked.period))
         return Listing(
@@ -98,7 +96,53 @@ def spans(
     return Page(tuple(span_row(row, period) for row in found), following)
 
 
+def lives(store: Store, asked: Asked) -> list[LifeRow]:
+    """Return whole lives; see :meth:`usance.ledger.questions.Questions.lives`."""
+    asked = checked(asked)
+    found: list[LifeRow] = []
+    with store.read() as connection:
+        table = schema.timeline
+        # Of a resource there is a timeline of today in every project in which it ever had one.
+        owners = select(table.c.project_id, table.c.cloud_id).distinct().where(*conditions(NOW, asked))
+        for project_id, cloud_id in connection.execute(owners.order_by(*owners.selected_columns)).all():
+            own = msgspec.structs.replace(asked, projects=(project_id,), clouds=(cloud_id,))
+            if asked.as_of is None:
+                found += _lives(connection, NOW, own)
+                continue
+            for one in stands(connection, own, asked.as_of):
+                found += _lives(connection, one.standing, own)
+    found.sort(key=lambda one: (one.resource.begin, one.resource.resource))
+    return found
+
+
+def _lives(connection: Connection, standing: Standing, asked: Asked) -> Iterator[LifeRow]:
+    """Yield the lives that fulfil the conditions, in one project and cloud."""
+    which = conditions(standing, asked)
+    page = select(*(standing.timelines.c[name] for name in TIMELINE)).where(*which).subquery()
+    spans: dict[Resource, list[SpanRow]] = {}
+    for row in connection.execute(span_query(standing).where(*which).order_by(standing.spans.c.start_at)):
+        one = span_row(row)
+        spans.setdefault(one.resource, []).append(one)
+    for row in connection.execute(_with_last_span(page, standing.spans)).all():
+        resource = resource_row(row)
+        own = tuple(spans.get(resource.resource, ()))
+        yield LifeRow(resource, own, described_of(row.described))
+
+
 # --- which rows ------------------------------------------------------------------------------
+
+
+def _with_last_span(timelines: FromClause, spans: FromClause) -> Select[Any]:
+    """Return the query for timelines, each with what its last span accounts."""
+    return select(timelines, spans.c.accounted).select_from(
+        timelines.outerjoin(spans, _is_last(timelines, spans))
+    )
+
+
+def _is_last(timelines: FromClause, spans: FromClause) -> ColumnElement[bool]:
+    """Return the condition that a span is the last one of a timeline: it ends with it."""
+    own = (timelines.c[name] == spans.c[name] for name in RESOURCE_KEY)
+    return and_(*own, spans.c.end_at.is_not_distinct_from(timelines.c.end_at))
 
 
 def conditions(standing: Standing, asked: Asked) -> list[ColumnElement[bool]]:
@@ -146,7 +190,9 @@ def _page(
     made = listing(NOW).order
     by_project = made.names[: len(PLACE)] == PLACE and not made.descending
     pages: list[list[Any]] = []
-    for one in stands(connection, asked, asked.as_of):
+    # Where projects come one after the other, those before the cursor's are done with.
+    first = str(after.key[0]) if by_project and after is not None and after.key else None
+    for one in stands(connection, asked, asked.as_of, first=first):
         page, _ = _filled(connection, asked, listing(one.standing), after, limit + 1)
         pages.append(page)
         if by_project and sum(map(len, pages)) > limit:

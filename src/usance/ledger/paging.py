@@ -85,7 +85,7 @@ def checked(asked: Asked, limit: int = 1) -> Asked:
     """Return the question in texts that every engine takes; ValueError if it asks for too much."""
     if not 1 <= limit <= MAX_LIMIT:
         raise ValueError(f"a page holds 1 to {MAX_LIMIT} rows")
-    for named in (asked.projects, asked.clouds, asked.kinds, asked.ids):
+    for named in (asked.projects, asked.clouds, asked.kinds, asked.ids, asked.flavors, asked.states):
         if named is not None and len(named) > _MOST_NAMED:
             raise ValueError(f"at most {_MOST_NAMED} may be named at once")
 
@@ -99,6 +99,8 @@ def checked(asked: Asked, limit: int = 1) -> Asked:
         kinds=each(asked.kinds),
         ids=each(asked.ids),
         name=None if asked.name is None else storable(asked.name),
+        flavors=each(asked.flavors),
+        states=each(asked.states),
     )
 
 

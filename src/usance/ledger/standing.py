@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,17 +13,22 @@ from sqlalchemy import (
     FromClause,
     Select,
     Table,
+    Text,
     and_,
+    cast,
+    false,
+    func,
+    not_,
     or_,
     select,
     union_all,
 )
 
-from usance.ledger import schema
+from usance.ledger import rows, schema
 from usance.ledger.answers import Asked
 from usance.ledger.past import revision_at
 from usance.model.period import Period, to_us
-from usance.model.resource import KINDS
+from usance.model.resource import FLAVOR, KINDS, STATE, VOLUME, VOLUME_TYPE
 
 ENDLESS = 1 << 62
 """Where what has no end stands in an order by ends: behind every instant there is."""
@@ -79,22 +85,25 @@ class Stand(msgspec.Struct, frozen=True):
         return union_all(of(now), of(history, history.c.superseded > self.revision)).subquery()
 
 
-def stands(connection: Connection, asked: Asked, instant: datetime) -> list[Stand]:
-    """Return the revisions that the projects asked about had at an instant; those of none are left out."""
-    found = []
-    for project_id, cloud_id in places(connection, asked):
+def stands(
+    connection: Connection, asked: Asked, instant: datetime, *, first: str | None = None
+) -> Iterator[Stand]:
+    """Yield the revisions that the projects asked about had at an instant; those of none are left out.
+
+    They come in the order of projects and clouds, those before the project *first* are left out.
+    """
+    for project_id, cloud_id in places(connection, asked, first=first):
         revision = revision_at(connection, project_id, cloud_id, instant)
         if revision:
-            found.append(Stand(project_id, cloud_id, revision))
-    return found
+            yield Stand(project_id, cloud_id, revision)
 
 
-def places(connection: Connection, asked: Asked) -> list[tuple[str, str]]:
-    """Return (project id, cloud id) of the projects asked about, in order."""
+def places(connection: Connection, asked: Asked, *, first: str | None = None) -> list[tuple[str, str]]:
+    """Return (project id, cloud id) of the projects asked about, in order, from the project *first* on."""
     table = schema.project.c
     query = (
         select(table.project_id, table.cloud_id)
-        .where(*of_places(schema.project, asked))
+        .where(*of_places(schema.project, asked), *([] if first is None else [table.project_id >= first]))
         .order_by(table.project_id, table.cloud_id)
     )
     return [(project_id, cloud_id) for project_id, cloud_id in connection.execute(query)]
@@ -122,3 +131,30 @@ def kinds_of(asked: Asked) -> tuple[str, ...]:
 def touches(start: ColumnElement[int], end: ColumnElement[int | None], period: Period) -> ColumnElement[bool]:
     """Return the condition that `[start, end)` touches a period."""
     return and_(start < to_us(period.end), or_(end.is_(None), end > to_us(period.start)))
+
+
+def holds(spans: FromClause, asked: Asked) -> list[ColumnElement[bool]]:
+    """Return the conditions for spans that have one of the flavors and states asked about.
+
+    What is accounted is text to the database, in one canonical form: so a name and its value are in it
+    as written here, or are not there. A quote within a value is escaped, and no value looks like that.
+    """
+    found = []
+    if asked.flavors is not None:
+        of_volume = and_(spans.c.kind == VOLUME, _says(spans, VOLUME_TYPE, asked.flavors))
+        found.append(or_(of_volume, and_(spans.c.kind != VOLUME, _says(spans, FLAVOR, asked.flavors))))
+    if asked.states is not None:
+        found.append(_says(spans, STATE, asked.states))
+    return found
+
+
+def _says(spans: FromClause, attribute: str, values: tuple[str, ...]) -> ColumnElement[bool]:
+    def has(fragment: str) -> ColumnElement[bool]:
+        # Not LIKE, which takes small letters for large ones on SQLite.
+        return func.replace(text, fragment, "") != text
+
+    text = cast(spans.c.accounted, Text)
+    name = rows.encode(attribute) + ":"
+    return or_(
+        false(), *(has(name + rows.encode(one)) if one else not_(has(name)) for one in sorted(set(values)))
+    )

@@ -17,7 +17,7 @@ from usance.ledger.counting import Stretch
 from usance.ledger.engine import Store
 from usance.ledger.listing import conditions
 from usance.ledger.paging import checked
-from usance.ledger.standing import NOW, places, stands
+from usance.ledger.standing import NOW, holds, places, stands
 from usance.ledger.summing import Sums, add_spans, seconds_of
 
 _PROJECTS: Final = 500
@@ -32,12 +32,14 @@ class Demand(msgspec.Struct, frozen=True):
     window: Window | None
     suspended: frozenset[str]
     counted: bool
+    # Whether only a part of a resource's life may count: then it is no use to count its begins.
+    partly: bool
     seconds: Stretch  # of the period that there is something to tell of
 
     @property
     def each_group(self) -> bool:
         """Whether resources are counted in groups that they leave and come back to."""
-        return self.counted and bool(self.by & {By.FLAVOR, By.STATE})
+        return self.counted and self.partly
 
     @property
     def of_whole_projects(self) -> bool:
@@ -64,13 +66,15 @@ def usage(
     if window is Window.DAY and (period.end - period.start).days > MOST_DAYS:
         raise ValueError(f"at most {MOST_DAYS} days are told one by one")
     seconds = seconds_of(period, until if asked.as_of is None else min(until, asked.as_of))
-    counted = not set(by) & {By.FLAVOR, By.STATE} if count_resources is None else count_resources
+    partly = bool(set(by) & {By.FLAVOR, By.STATE}) or asked.flavors is not None or asked.states is not None
+    counted = not partly if count_resources is None else count_resources
     demand = Demand(
         msgspec.structs.replace(asked, period=None),
         frozenset(by),
         window,
         frozenset(suspended_states),
         counted,
+        partly,
         seconds,
     )
     return _answers(store, demand) if seconds[0] < seconds[1] else iter(())
@@ -96,12 +100,12 @@ def _add(connection: Connection, sums: Sums, demand: Demand, asked: Asked) -> No
     if asked.as_of is not None:
         for one in stands(connection, asked, asked.as_of):
             standing = one.standing
-            which = conditions(standing, asked)
+            which = [*conditions(standing, asked), *holds(standing.spans, asked)]
             add_spans(connection, sums, standing, which, demand.seconds, each_group=demand.each_group)
     elif demand.of_whole_projects:
         days.add_days(connection, sums, asked)
         for part, stretch in days.not_rolled(connection, asked, demand.seconds):
-            add_spans(connection, sums, NOW, conditions(NOW, part), stretch)
+            add_spans(connection, sums, NOW, [*conditions(NOW, part), *holds(NOW.spans, part)], stretch)
     else:
-        which = conditions(NOW, asked)
+        which = [*conditions(NOW, asked), *holds(NOW.spans, asked)]
         add_spans(connection, sums, NOW, which, demand.seconds, each_group=demand.each_group)
