@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
+import os
 import signal
 import socket
 import ssl
@@ -34,8 +35,9 @@ def listen(settings: ApiSettings) -> socket.socket:
     try:
         return socket.create_server((settings.bind_ip, settings.bind_port), family=family, backlog=_BACKLOG)
     except OSError as error:
+        place = _place(settings.bind_ip, settings.bind_port)
         raise UsanceError(
-            f"can't listen on {_place(settings.bind_ip, settings.bind_port)}: {error.strerror}",
+            f"can't listen on {place}: {os.strerror(error.errno or 0)}",
             hint="see bind_ip and bind_port of [api], and what else listens there",
         ) from error
 

@@ -59,7 +59,8 @@ _REMARKS: Final[dict[tuple[str, str], str]] = {
     ("collector", "transport_url"): "All addresses are listened to. The environment's `RABBITMQ_URL` comes "
     "before it.",
     ("keystone_authtoken", "username"): "Not set, each token validates itself.",
-    ("entities", "instance_image_meta"): "Not set, all three are told; Almanach told none, and saw no rebuild.",
+    ("entities", "instance_image_meta"): "Not set, all three are told; Almanach told none, "
+    "and saw no rebuild.",
 }  # fmt: skip
 """What is to be said of an option beside what it is called."""
 

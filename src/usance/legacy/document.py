@@ -5,6 +5,7 @@ It stands on the highest floor, because it reads every command line that there i
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import sys
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ from oslo_config import cfg
 from usance.cli.main import cli
 from usance.config.options import EXTRACT_OPTIONS, expectation
 from usance.demo.__main__ import main as serve_demo
+from usance.legacy.almanach import command_line as almanach_line
 from usance.legacy.caso_line import OLD_SPELLINGS
 from usance.legacy.caso_mapping_migrate import OWN_OPTIONS
 from usance.legacy.ssmsend import command_line as ssmsend_line
@@ -70,6 +72,25 @@ Beside SSM's options, `[broker]` takes `authn_port`, `cafile`, `login`, `passcod
 STOMP brokers, with commas between them.
 """
 
+_ALMANACH = """\
+## almanach
+
+Almanach 3.x, for what starts it: `almanach api CONFIG` serves the API in the shapes of 3.x, as
+`usance serve` does, and `almanach collector CONFIG` listens to notifications, as `usance collect` does.
+It reads the INI file of 3.x, before which variables as `RABBITMQ_URL` and `ALMANACH_AUTH_TOKEN` come, and
+logs to standard output, or as `--logging` says. What became of each option: [Options of
+Almanach](almanach-options.md). It ends on SIGTERM or Ctrl-C with exit status 0.
+
+"""
+
+_ALMANACH_SERVICES = """
+## almanach-api, almanach-collector
+
+Almanach 3.3 and 4.x, for what starts them: they read `almanach.conf` where oslo.config finds it
+(`/etc/almanach/almanach.conf`), or the files that `--config-file` names, take the options of oslo.log,
+and do what `usance serve` and `usance collect` do. They end on SIGTERM or Ctrl-C with exit status 0.
+"""
+
 _CASO_MAPPING_MIGRATE = """\
 ## caso-mapping-migrate
 
@@ -106,8 +127,11 @@ def document() -> str:
         *_table(_migrate_rows()),
         _CASO_MAPPING_MIGRATE_END,
         _SSMSEND,
-        *_table(_argument_rows()),
+        *_table(_argument_rows(ssmsend_line())),
         "",
+        _ALMANACH.rstrip() + "\n",
+        *_table(_argument_rows(almanach_line())),
+        _ALMANACH_SERVICES,
         _DEMO,
         *_table(_click_rows(serve_demo)),
         "",
@@ -173,9 +197,9 @@ def _caso_rows() -> Iterator[tuple[str, str, str]]:
     yield "`--log-file`, `--log-dir`, `--use-syslog`, ...", "", "The options of oslo.log."
 
 
-def _argument_rows() -> Iterator[tuple[str, str, str]]:
-    for action in ssmsend_line()._actions:  # noqa: SLF001 - argparse shows its options nowhere else
-        names = ", ".join(f"`{name}`" for name in reversed(action.option_strings))
+def _argument_rows(line: argparse.ArgumentParser) -> Iterator[tuple[str, str, str]]:
+    for action in line._actions:  # noqa: SLF001 - argparse shows its options nowhere else
+        names = ", ".join(f"`{name}`" for name in reversed(action.option_strings or [action.dest]))
         yield names, action.metavar if isinstance(action.metavar, str) else "", action.help or ""
 
 
