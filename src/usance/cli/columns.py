@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Final
 
 import msgspec
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
-Cell = str | int | None
+Cell = str | int | Decimal | None
 
 
 class Columns(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -12,11 +13,12 @@ from usance.cli.configuration import configuration_options, configure, examples
 from usance.config.load import Need
 from usance.ledger.distributing import distribute as distribute_ledger
 from usance.ledger.engine import Store
+from usance.ledger.ledger import Ledger
 from usance.ledger.migrating import upgrade as upgrade_schema
 from usance.ledger.schema import SCHEMA_VERSION
 
 
-@click.group(epilog=examples("usance db upgrade", "usance db distribute"))
+@click.group(epilog=examples("usance db upgrade", "usance db rollup", "usance db distribute"))
 def db() -> None:
     """Look after the ledger's database."""
 
@@ -33,6 +35,20 @@ def upgrade(*, config_file: Sequence[Path], config_dir: Sequence[Path], debug: b
     with closing(Store(configuration.settings.ledger_url, create=True)) as store:
         upgrade_schema(store)
         print(f"the ledger {store.place} has schema {SCHEMA_VERSION}")
+
+
+@db.command(epilog=examples("usance db rollup"))
+@configuration_options
+def rollup(*, config_file: Sequence[Path], config_dir: Sequence[Path], debug: bool) -> None:
+    """Sum up the usage of days that are over, and of those that a late event has changed.
+
+    Reports and the API read these sums in place of the spans, which say the same. `usance serve` does
+    it by itself, a report for what it is asked; this does it at once, beside whoever writes.
+    """
+    configuration = configure(config_file, config_dir, debug=debug, need=Need.NOTHING)
+    with Ledger.open(configuration.settings.ledger_url, create=False) as ledger:
+        done = ledger.rollups.roll(datetime.now(UTC))
+        print(f"{done.projects} projects, {done.days} days of a kind of resource")
 
 
 @db.command(epilog=examples("usance db distribute", "usance db distribute --debug"))

@@ -19,6 +19,7 @@ from usance.cli.extract import extract
 from usance.cli.projects import projects
 from usance.cli.publish import publish
 from usance.cli.reconcile import reconcile
+from usance.cli.report import report
 from usance.cli.republish import republish
 from usance.cli.serve import serve
 from usance.cli.status import status
@@ -44,6 +45,7 @@ for command in (
     events,
     reconcile,
     status,
+    report,
     projects,
     doctor,
     publish,

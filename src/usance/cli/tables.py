@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Final
 
 from rich.console import Console
@@ -29,7 +30,7 @@ def print_columns(tables: Iterable[Columns]) -> None:
 def _table(columns: Columns) -> Table:
     table = Table(title=Text(columns.title), title_justify="left", box=None, pad_edge=False)
     for position, heading in enumerate(columns.headings):
-        numbers = all(isinstance(row[position], int) for row in columns.rows)
+        numbers = all(isinstance(row[position], int | Decimal) for row in columns.rows)
         table.add_column(
             Text(heading),
             justify="right" if numbers else "left",

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
-from usance.ledger import schema
+from usance.ledger import schema, status
 from usance.ledger.answers import Asked, By, Window
 from usance.ledger.counting import DAY_S, DAY_US, FIRST_DAY
 from usance.ledger.engine import Row, Store, bulk_insert
@@ -50,6 +50,11 @@ class Rollups:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+
+    def may_write(self) -> bool:
+        """Tell whether the account of the ledger may write; of a file only the file system knows."""
+        with self._store.read() as connection:
+            return status.may_write(connection)
 
     def roll(
         self,
