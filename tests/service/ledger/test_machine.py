@@ -15,6 +15,7 @@ from usance.ledger.difference import differs_from
 from usance.ledger.keeping import whole
 from usance.ledger.ledger import Ledger
 from usance.ledger.observing import observe
+from usance.ledger.values import Heard, Observed
 from usance.model.observation import Batch, DeletionQuality, Look, Observation, Scope, Verb
 from usance.model.period import Period
 from usance.model.resource import SERVER, Resource
@@ -108,11 +109,17 @@ class LedgerMachine(RuleBasedStateMachine):
                 fields[one] = self.moment(fields.get(one))
         return Observation(resource=resource, **fields)  # type: ignore[arg-type]
 
-    def keep(self, batch: Batch) -> None:
+    def keep(self, batch: Batch, *, heard: bool = False) -> None:
+        """Observe a batch, or hear what is in it."""
         said = {one.key: one for one in batch.observations}
         before = self.ledger.revision(self.project_id, CLOUD)
 
-        observed = self.ledger.observe(self.project_id, CLOUD, batch)
+        if heard:
+            kept = self.ledger.hear(Heard(batch.observations))
+            revision = self.ledger.revision(self.project_id, CLOUD)
+            observed = Observed(kept.inserted, kept.duplicates, kept.changed, revision)
+        else:
+            observed = self.ledger.observe(self.project_id, CLOUD, batch)
 
         assert observed.inserted == len(said.keys() - self.said.keys())
         assert observed.duplicates == len(batch.observations) - observed.inserted
@@ -127,9 +134,26 @@ class LedgerMachine(RuleBasedStateMachine):
             for one in self.ledger.timelines(self.project_id, CLOUD, SERVER)
         }
 
-    @rule(said=st.lists(exact(), max_size=5))
-    def hear_anything(self, said: list[dict[str, object]]) -> None:
-        self.keep(Batch(tuple(self.observation(one) for one in said)))
+    @rule(said=st.lists(exact(), max_size=5), heard=st.booleans())
+    def hear_anything(self, said: list[dict[str, object]], *, heard: bool) -> None:
+        self.keep(Batch(tuple(self.observation(one) for one in said)), heard=heard)
+
+    @rule(name=st.sampled_from(NAMES), said=st.lists(st.tuples(accounted, st.integers(0, 9)), max_size=6))
+    def hear_of_one(self, name: str, said: list[tuple[dict[str, str], int]]) -> None:
+        """Several messages of one server in one batch, mostly in order and close to each other."""
+        batch = []
+        for values, pause in said:
+            self.now = max(self.now, 320) + pause
+            fields = {
+                "name": name,
+                "verb": Verb.CHANGED if batch else Verb.CREATED,
+                "at": self.now,
+                "source": BUS,
+                "accounted": values,
+                "occurrence": f"req-{self.now // 7}",
+            }
+            batch.append(self.observation(fields))
+        self.keep(Batch(tuple(batch)), heard=True)
 
     @rule(name=st.sampled_from(NAMES), values=accounted, pause=st.integers(-20, 30))
     def hear_in_order(self, name: str, values: dict[str, str], pause: int) -> None:
@@ -144,7 +168,7 @@ class LedgerMachine(RuleBasedStateMachine):
             "accounted": values,
             "occurrence": f"req-{when}",
         }
-        self.keep(Batch((self.observation(fields),)))
+        self.keep(Batch((self.observation(fields),)), heard=pause % 2 == 0)
 
     @rule(
         source=st.sampled_from([NOVA, NOVA, AUDIT]),
