@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Engine, create_engine, func, make_url, select
+from sqlalchemy import Engine, Table, create_engine, func, make_url, select
 
 from bench.figures import Aim, Figure
 from bench.said import CLOUD, first_sight
@@ -74,21 +74,24 @@ def run(*, quick: bool = False) -> list[Figure]:
     times = 1 if quick else 3
     said = batches(servers)
     with tempfile.TemporaryDirectory(prefix="usance-bench-") as directory:
-        figures = _measure("SQLite", _sqlite_urls(Path(directory)), said, times)
+        figures = _measure("SQLite", sqlite_urls(Path(directory)), said, times)
     url = os.environ.get(POSTGRES)
     if url:
-        figures += _measure("PostgreSQL", _same(url), said, times)
+        figures += _measure("PostgreSQL", same(url), said, times)
     return figures
 
 
-def _sqlite_urls(directory: Path) -> Iterator[str]:
+def sqlite_urls(directory: Path) -> Iterator[str]:
+    """Yield URLs of files that do not exist yet."""
+    directory.mkdir(exist_ok=True)
     number = 0
     while True:
         yield f"sqlite:///{directory}/{number}.sqlite"
         number += 1
 
 
-def _same(url: str) -> Iterator[str]:
+def same(url: str) -> Iterator[str]:
+    """Yield the same URL again and again."""
     while True:
         yield url
 
@@ -99,12 +102,12 @@ def _measure(name: str, urls: Iterator[str], said: list[tuple[str, Batch]], time
     pairs, rates, change_rates = [], [], []
     for _ in range(times):
         url = next(urls)
-        with _fresh(url) as engine, Ledger.open(url) as ledger:
+        with fresh(url) as engine, Ledger.open(url) as ledger:
             mine = _observe(ledger, said)
-            rows = _rows(engine)
+            rows = rows_of(engine)
             again = _observe(ledger, changes)
-        with _fresh(next(urls)) as engine:
-            bare = _insert(engine, rows)
+        with fresh(next(urls)) as engine:
+            bare = insert(engine, rows)
         pairs.append(mine / bare)
         rates.append(size / mine)
         change_rates.append(sum(len(batch.observations) for _, batch in changes) / again)
@@ -124,7 +127,7 @@ def _measure(name: str, urls: Iterator[str], said: list[tuple[str, Batch]], time
     ]
 
 
-class _fresh:  # noqa: N801 -- read as a verb phrase in a with statement
+class fresh:  # noqa: N801 -- read as a verb phrase in a with statement
     """An engine on a database whose tables of the ledger are made new and are empty."""
 
     def __init__(self, url: str) -> None:
@@ -153,10 +156,11 @@ def _observe(ledger: Ledger, said: list[tuple[str, Batch]]) -> float:
     return time.perf_counter() - begin
 
 
-def _rows(engine: Engine) -> Rows:
+def rows_of(engine: Engine, tables: Sequence[Table] = _TABLES) -> Rows:
+    """Return all rows of some tables, as they are to be inserted again."""
     with engine.connect() as connection:
         found = {}
-        for table in _TABLES:
+        for table in tables:
             assert connection.execute(select(func.count()).select_from(table)).scalar()
             # As the driver gives them: what goes in again is the text that is stored.
             names = ", ".join(f'"{column.name}"' for column in table.columns)
@@ -172,9 +176,10 @@ def _text(value: Any) -> Any:
     return msgspec.json.encode(value).decode() if isinstance(value, (dict, list)) else value
 
 
-def _insert(engine: Engine, rows: Rows) -> float:
+def insert(engine: Engine, rows: Rows, tables: Sequence[Table] = _TABLES) -> float:
+    """Insert rows into empty tables, in one transaction; return how long it took, in seconds."""
     begin = time.perf_counter()
     with engine.begin() as connection:
-        for table in _TABLES:
+        for table in tables:
             bulk_insert(connection, table, rows[table.name])
     return time.perf_counter() - begin
