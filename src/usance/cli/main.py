@@ -23,6 +23,7 @@ from usance.cli.report import report
 from usance.cli.republish import republish
 from usance.cli.serve import serve
 from usance.cli.status import status
+from usance.cli.takeover import import_
 from usance.cli.validate import validate
 
 
@@ -52,6 +53,7 @@ for command in (
     republish,
     validate,
     serve,
+    import_,
     config,
     db,
 ):

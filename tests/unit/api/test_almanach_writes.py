@@ -262,6 +262,21 @@ def test_an_end_in_the_middle_may_not_pass_the_end_of_the_next():
         update(ended, 1, end="18:00")
 
 
+def test_an_entity_may_move_to_where_it_was_not_at_all():
+    ended = (*THREE, *writes.delete(life(*THREE), at=at("18:00")))
+
+    assert listed(update(ended, 2, start="19:00", end="20:00")) == [
+        "10:00-12:00 small 14.04 web",
+        "12:00-19:00 large 14.04 web",
+        "19:00-20:00 large 16.04 web",
+    ]
+    assert listed(update(ended, 1, start="11:00", end="11:30")) == [
+        "10:00-11:00 small 14.04 web",
+        "11:00-11:30 large 14.04 web",
+        "11:30-18:00 large 16.04 web",
+    ]
+
+
 def test_vcpus_move_with_their_flavor():
     said = (
         created("10:00", "active flavor=small vcpus=1", launched=True),

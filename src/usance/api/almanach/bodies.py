@@ -6,7 +6,6 @@ control characters.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -16,22 +15,21 @@ import msgspec
 from usance.api.almanach import refusals
 from usance.api.almanach.corrections import Update, described_update
 from usance.api.almanach.entities import OS
+from usance.api.almanach.texts import (
+    LARGEST,
+    LONGEST_METADATA,
+    LONGEST_TEXT,
+    MOST_ATTACHMENTS,
+    clean,
+    is_identifier,
+)
 from usance.api.errors import RefusedError
 from usance.config.instants import parse_instant
 from usance.model.period import MICROSECOND, Period
 from usance.model.resource import Value
 
-LONGEST_ID: Final = 255
-LONGEST_TEXT: Final = 1024
-MOST_ATTACHMENTS: Final = 1000
-LONGEST_METADATA: Final = 16 * 1024
-LARGEST: Final = 2**63 - 1
-
 PERIOD_FORM: Final = "%Y-%m-%d %H:%M:%S.%f"
 UPDATE_FORM: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
-
-# What no database, terminal or format takes: control characters, and halves of characters.
-_FORBIDDEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
@@ -109,15 +107,10 @@ def identifier(value: Any) -> str:
     return str(value)
 
 
-def is_identifier(value: Any) -> bool:
-    """Whether something can be the id of a resource or project."""
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isprintable()
-
-
 def _text(value: Any) -> str:
     if not isinstance(value, str) or len(value) > LONGEST_TEXT:
         raise refusals.invalid()
-    return _FORBIDDEN.sub(" ", value)
+    return clean(value)
 
 
 def _date(value: Any) -> datetime:

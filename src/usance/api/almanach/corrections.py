@@ -124,10 +124,12 @@ class _Making(msgspec.Struct, frozen=True, kw_only=True):
 
     def move_start(self) -> None:
         """Give the strip between the old start and the new one to the entity that it is of now."""
-        old = self.place.start
+        old, until = self.place.start, self.end
         if self.start < old:
-            self._correct(self.start, old, {**at_instant(self.life, self.names, old), **self.stated})
-            self._resume(old)
+            mine = {**at_instant(self.life, self.names, old), **self.stated}
+            self._correct(self.start, old if until is None else min(old, until), mine)
+            if until is None or old < until:
+                self._resume(old)
         elif self.start > old and self.place.before is not None:
             self._correct(old, self.start, before_instant(self.life, self.names, old))
             self._resume(self.start)
@@ -138,7 +140,8 @@ class _Making(msgspec.Struct, frozen=True, kw_only=True):
         if old is None or new is None or old == new:
             return
         if new > old:
-            self._correct(old, new, {**before_instant(self.life, self.names, old), **self.stated})
+            mine = {**before_instant(self.life, self.names, old), **self.stated}
+            self._correct(max(old, self.start), new, mine)
             self._resume(new)
         elif not self.place.is_last:
             self._correct(new, old, at_instant(self.life, self.names, old))
@@ -149,8 +152,10 @@ class _Making(msgspec.Struct, frozen=True, kw_only=True):
         if not self.stated or not _differs(self.life, self.stated, self.place):
             return
         ends = [one for one in (self.place.end, self.end) if one is not None]
-        until = min(ends, default=None)
-        self._correct(max(self.start, self.place.start), until, self.stated)
+        first, until = max(self.start, self.place.start), min(ends, default=None)
+        if until is not None and until <= first:
+            return
+        self._correct(first, until, self.stated)
         if until is not None and not self.place.is_last and self.end == self.place.end:
             self.values.say(until, at_instant(self.life, frozenset(self.stated), until), corrects=False)
 

@@ -24,6 +24,9 @@ INSTANCE: Final = "instance"
 KIND_OF: Final = {INSTANCE: SERVER, "volume": VOLUME}
 """Our kinds of resource by Almanach's types of entity."""
 
+TYPE_NAMES: Final = "volume_type"
+"""The kind under which the ledger keeps the names of types of volumes."""
+
 NAME: Final = "name"
 METADATA: Final = "metadata"  # described: canonical JSON
 

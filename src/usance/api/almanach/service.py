@@ -12,9 +12,10 @@ import msgspec
 
 from usance import __version__
 from usance.api.almanach import refusals, writes
-from usance.api.almanach.bodies import Stretch, is_identifier
+from usance.api.almanach.bodies import Stretch
 from usance.api.almanach.corrections import NoPlaceError, Place, Update, update_entity
-from usance.api.almanach.entities import KIND_OF, Entity, Shape, entities, told
+from usance.api.almanach.entities import KIND_OF, TYPE_NAMES, Entity, Shape, entities, told
+from usance.api.almanach.texts import is_identifier
 from usance.api.errors import RefusedError
 from usance.config.settings import ApiSettings
 from usance.ledger.ledger import Ledger
@@ -23,9 +24,6 @@ from usance.ledger.rows import pages
 from usance.model.observation import Batch
 from usance.model.resource import SERVER, Resource
 from usance.model.span import Timeline
-
-TYPE_NAMES: Final = "volume_type"
-"""The kind under which the ledger keeps the names of types of volumes."""
 
 KINDS: Final = tuple(sorted(KIND_OF.values()))
 
