@@ -63,7 +63,8 @@ def _life(dice: Random, project_id: str, number: int, begin: datetime) -> Iterat
     server = Resource(project_id, CLOUD, resource.SERVER, f"{dice.getrandbits(128):032x}")
     created = begin.replace(microsecond=0)
     flavor = dice.randrange(8)
-    shown: dict[str, Value] = {"name": f"web-{number}", "host": f"compute{dice.randrange(200)}", "zone": "nova"}
+    host = f"compute{dice.randrange(200)}"
+    shown: dict[str, Value] = {"name": f"web-{number}", "host": host, "zone": "nova"}
 
     def told(verb: Verb, at: datetime, state: str, request: str) -> Observation:
         ends = verb is Verb.DELETED
