@@ -21,6 +21,7 @@ LOG = logging.getLogger(__name__)
 
 _SOON_S: Final = 3.0  # until a queue that is missing is looked for again
 _LATER_S: Final = 15.0  # until all of them are looked at again
+_RARE_AHEAD: Final = 50
 _EXCHANGES_EVERY: Final = 4  # looks
 
 
@@ -40,8 +41,10 @@ class Queues:
 
     @property
     def missing(self) -> list[str]:
-        """The queues that nobody has made yet."""
-        return [one for one in self._settings.queue_names if one not in self._consumed]
+        """The queues that nobody has made yet, without those that may never be."""
+        return [
+            one for one in self._settings.queue_names if not self._is_rare(one) and one not in self._consumed
+        ]
 
     @property
     def pause_s(self) -> float:
@@ -58,16 +61,25 @@ class Queues:
         if news or self._looks % _EXCHANGES_EVERY == 0:
             await self._bind(found)
         self._looks += 1
-        ahead = max(1, self._settings.prefetch // len(self._settings.queue_names))
         for queue in news:
             await self._line.consume(
                 queue,
-                prefetch=ahead,
+                prefetch=self._ahead(queue),
                 largest=self._settings.max_message,
                 kept=self._settings.parked_bytes,
                 take=self._take,
             )
             self._consumed.append(queue)
+
+    def _is_rare(self, queue: str) -> bool:
+        return not self._settings.queues and queue in self._settings.rare_keys
+
+    def _ahead(self, queue: str) -> int:
+        """Return how many messages of a queue come ahead: all queues together as many as are wanted."""
+        if self._is_rare(queue):
+            return min(self._settings.prefetch, _RARE_AHEAD)
+        often = sum(not self._is_rare(one) for one in self._settings.queue_names)
+        return max(1, self._settings.prefetch // often)
 
     async def _is_there(self, queue: str) -> bool:
         depth = await self._line.depth(queue)

@@ -43,6 +43,7 @@ def read_collector(reader: OptionReader) -> CollectorSettings:
         certfile=certfile,
         keyfile=keyfile,
         routing_keys=tuple(f"{topic}.{priority}" for topic in topics for priority in priorities),
+        rare_keys=tuple(f"{topic}.{priority}" for topic in topics for priority in priorities[1:]),
         queues=queues,
         exchanges=_names(reader, "exchanges"),
         queue_type=reader.text("queue_type", COLLECTOR),

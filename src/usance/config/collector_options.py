@@ -26,8 +26,9 @@ COLLECTOR_OPTIONS: Final[list[cfg.Opt]] = [
     ),
     cfg.ListOpt(
         "priorities",
-        default=["info"],
-        help="Priorities of notifications. All that changes what is accounted is sent as info.",
+        default=["info", "error"],
+        help="Priorities of notifications, the one that always comes first. What failed is sent as error: it "
+        "tells of servers in that state, and fills a queue that nobody else empties.",
     ),
     cfg.ListOpt(
         "queues",

@@ -173,7 +173,9 @@ class CollectorSettings(msgspec.Struct, frozen=True):
     cafile: Path | None = None  # by which brokers are verified; None: by whom the system trusts
     certfile: Path | None = None  # our own
     keyfile: Path | None = None
-    routing_keys: tuple[str, ...] = ("almanach.info",)
+    routing_keys: tuple[str, ...] = ("almanach.info", "almanach.error")
+    # Of these, such as nothing may ever be sent by: their queues are listened to once they are there.
+    rare_keys: tuple[str, ...] = ("almanach.error",)
     queues: tuple[str, ...] = ()  # our own; empty: those that are named as the routing keys
     exchanges: tuple[str, ...] = ("nova", "cinder", "openstack", "neutron", "glance", "keystone")
     # What a missing queue is made as, "classic" or "quorum". None: one of our own classic; others are
@@ -267,6 +269,8 @@ class ApiSettings(msgspec.Struct, frozen=True):
     almanach_version: int = 4  # whose shapes and statuses its routes have: 3 or 4
     entities: EntitySettings = EntitySettings()
     cloud_id: str = "default"  # of what is written about a project that no cloud is known to have
+    # States of servers that count as suspended where nobody says otherwise: those of the records.
+    suspended_states: frozenset[str] = frozenset({"suspended", "shelved", "shelved_offloaded"})
     tls_certificate: Path | None = None  # None: plain HTTP
     tls_key: Path | None = None
     trusted_proxies: tuple[str, ...] = ()  # addresses and networks whose X-Forwarded-For counts

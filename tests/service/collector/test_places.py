@@ -81,6 +81,21 @@ def test_a_queue_of_the_services_is_waited_for(bus, collecting, sqlite_url):
     assert collector.ready().stop() == 0
 
 
+def test_what_failed_is_heard_too_once_something_failed(bus, collecting, sqlite_url):
+    """The queue of errors comes into being with the first of them; until then nothing is amiss."""
+    bus.declare()
+    collector = collecting(sqlite_url).ready()
+    collector.stop()
+    errors = Bus(bus.broker, bus.topic)
+    errors.queue = f"{bus.topic}.error"
+    errors.declare()
+    errors.send([sent("failed")])
+
+    collecting(sqlite_url).ready()
+
+    heard(sqlite_url, "failed")
+
+
 def test_several_virtual_hosts_are_listened_to_at_once(bus, collecting, sqlite_url, two_hosts):
     places = [Bus(bus.broker, bus.topic, name) for name in two_hosts]
     for place in places:

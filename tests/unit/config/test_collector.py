@@ -92,9 +92,15 @@ def test_queues_are_those_of_the_topics_unless_they_are_named(read):
         ONE + "topics = notifications, versioned_notifications\nqueues = usance\n"
     ).settings.collector
 
-    assert (plain.queue_names, plain.routing_keys) == (("almanach.info",), ("almanach.info",))
+    assert plain.queue_names == plain.routing_keys == ("almanach.info", "almanach.error")
+    assert plain.rare_keys == ("almanach.error",)
     assert named.queue_names == ("usance",)
-    assert named.routing_keys == ("notifications.info", "versioned_notifications.info")
+    assert named.routing_keys == (
+        "notifications.info",
+        "notifications.error",
+        "versioned_notifications.info",
+        "versioned_notifications.error",
+    )
 
 
 def test_a_cafile_means_tls(read):
