@@ -81,7 +81,8 @@ def serve_api(settings: Settings) -> None:
 
     api = settings.api
     check_serving(api, lambda sentence: LOG.warning("%s", sentence))
-    with Ledger.open(settings.ledger_url) as ledger:
+    # Nobody waits longer than that for an answer, so neither does a thread.
+    with Ledger.open(settings.ledger_url, patience_s=api.timeout_s) as ledger:
         app = make_app(api, ledger)
         with listen(api) as listening:
             server = make_server(app, api, lambda: LOG.info("the API is at %s", url_of(listening, api)))

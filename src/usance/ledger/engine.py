@@ -25,6 +25,7 @@ from usance.model.errors import ConfigurationError, LedgerError
 BUSY_TIMEOUT_S: Final = 30
 CHUNK: Final = 1000  # rows in one insert
 ROWS_TO_COUNT: Final = 2000
+_STEPS: Final = 10_000  # of SQLite's machine, about a millisecond, between two looks at the clock
 _WRITE: Final = "usance_write"
 
 Row = tuple[Any, ...]
@@ -41,6 +42,7 @@ class Store:
         self._engine = (
             _sqlite_engine(self.url, create=create) if self.is_sqlite else _postgres_engine(self.url)
         )
+        self.patience_s: float | None = None  # after which a question is given up; None: never
         self._grown: dict[tuple[str, str], tuple[int, int]] = {}  # rows, and with how many it is counted
         if self.is_sqlite and self._is_file:
             self._use_wal()
@@ -61,8 +63,26 @@ class Store:
             options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         with explained(self.place), self._engine.connect() as bare:
             connection = bare.execution_options(**options)
-            with connection.begin():
+            with connection.begin(), self._bounded(connection):
                 yield connection
+
+    @contextmanager
+    def _bounded(self, connection: Connection) -> Iterator[None]:
+        """Give up what takes too long: on SQLite the transaction, on PostgreSQL a statement of it."""
+        if self.patience_s is None:
+            yield
+            return
+        if not self.is_sqlite:
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(1000 * self.patience_s)}")
+            yield
+            return
+        raw: Any = connection.connection.driver_connection
+        deadline = time.monotonic() + self.patience_s
+        raw.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+        try:
+            yield
+        finally:
+            raw.set_progress_handler(None, 0)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -260,6 +280,8 @@ def _set_up_postgres(raw: Any, _record: object) -> None:
 
 _FULL: Final = ("has no room left on its disk", "free some space; nothing that was kept is lost")
 
+_SLOW: Final = ("did not answer in time", "ask for less at once, or try again")
+
 # By the extended result code, else by its first byte (the primary one).
 _SQLITE_TROUBLE: Final = {
     sqlite3.SQLITE_FULL: _FULL,
@@ -279,6 +301,7 @@ _SQLITE_TROUBLE: Final = {
     ),
     sqlite3.SQLITE_CORRUPT: ("is damaged", "restore it from a backup, or move it away and extract anew"),
     sqlite3.SQLITE_NOTADB: ("is not a ledger", "check the path; move the file away to begin a new one"),
+    sqlite3.SQLITE_INTERRUPT: _SLOW,
     sqlite3.SQLITE_BUSY: ("is locked by another program", "end the program that holds it, then try again"),
     sqlite3.SQLITE_LOCKED: ("is locked by another program", "end the program that holds it, then try again"),
 }
@@ -293,6 +316,7 @@ _POSTGRES_TROUBLE: Final = {
     "42501": ("may not be read or written by this user", "grant the user the rights on the database"),
     "55P03": ("is locked by another program", "end the program that holds it, then try again"),
     "40": ("was changed by another program at the same time", "try again"),
+    "57014": _SLOW,
     "57": ("was interrupted by the server", "try again; look into the server's log"),
     "58": ("can't be read or written: the server reports an error", "look into the server's log"),
     "XX": ("is damaged", "look into the server's log; restore the database from a backup"),

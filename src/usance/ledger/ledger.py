@@ -62,12 +62,20 @@ class Ledger:
         self._tolerance = tolerance
 
     @classmethod
-    def open(cls, url: str, *, tolerance: timedelta = TOLERANCE, create: bool = True) -> Self:
+    def open(
+        cls,
+        url: str,
+        *,
+        tolerance: timedelta = TOLERANCE,
+        create: bool = True,
+        patience_s: float | None = None,
+    ) -> Self:
         """Open the ledger at a URL: `sqlite:////path`, or `postgresql://user:password@host/database`.
 
         A SQLite file, its directory and the schema are made on first use, for their owner only; an
         older schema is brought up to date, except on PostgreSQL (see :meth:`upgrade`). `sqlite://`
-        is a ledger in memory. *tolerance* is the greatest disagreement of clocks + 1 s.
+        is a ledger in memory. *tolerance* is the greatest disagreement of clocks + 1 s. A question that
+        takes longer than *patience_s* is given up (LedgerError); None: it may take any time.
 
         Raises:
             ConfigurationError: the URL is wrong, the driver is missing, or the schema is not this
@@ -80,6 +88,7 @@ class Ledger:
         except BaseException:
             store.close()
             raise
+        store.patience_s = patience_s
         return cls(store, tolerance=tolerance)
 
     @classmethod
