@@ -132,7 +132,7 @@ def _after_separators(text: str, place: int) -> int:
 def _broken(path: Path, place: int, what: str) -> UsanceError:
     return UsanceError(
         f"{path}, after {place} characters: {what}",
-        hint="export the collections with mongoexport; what is before it was read",
+        hint="export the collections with mongoexport; nothing was written",
     )
 
 

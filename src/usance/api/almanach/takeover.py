@@ -84,8 +84,7 @@ def take_over(files: Sequence[Path], ledger: Ledger | None, cloud_id: str) -> Ac
     """Write what the files hold into a ledger, or into none; and return an account of it.
 
     Memory is bounded by a small part of the spans. It can be done again: what the ledger has already
-    is not written twice. Raises UsanceError if a file can't be read to its end; what stood before
-    that may have been kept by then only if it was in another file.
+    is not written twice. Raises UsanceError if a file can't be read to its end; nothing is written then.
     """
     counting = _Counting(Account(), Counter(), {})
     account = counting.account
