@@ -184,13 +184,13 @@ def test_only_so_many_calls_wait_for_the_ledger(path: Path) -> None:
 
 
 def test_a_caller_may_ask_so_often(ledger: Ledger) -> None:
-    with serving_app(ledger, rate_limit=5) as (url, app):
-        answers = [httpx2.get(f"{url}{CLOSED}", headers=HEADERS) for _ in range(7)]
+    with serving_app(ledger, rate_limit=2) as (url, app):
+        answers = [httpx2.get(f"{url}{CLOSED}", headers=HEADERS) for _ in range(4)]
         counted = app.metrics.text()
 
-    assert [one.status_code for one in answers] == [200] * 5 + [429] * 2
+    assert [one.status_code for one in answers] == [200] * 2 + [429] * 2
     assert answers[-1].json()["error"]["code"] == 429
-    assert 1 <= int(answers[-1].headers["retry-after"]) <= 12
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 30
     assert b'usance_api_limited_total{limit="rate"} 2.0' in counted
 
 
@@ -279,7 +279,7 @@ def test_the_description_is_complete_and_needs_nothing_from_elsewhere(ledger: Le
     assert "default-src 'none'" in page.headers["content-security-policy"]
     for path, item in description["paths"].items():
         for operation in item.values():
-            assert "default" in operation["responses"], path
+            assert any(not status.startswith("2") for status in operation["responses"]), path
 
 
 # --- readiness ---------------------------------------------------------------------------------
