@@ -69,8 +69,8 @@ def serve_api(settings: Settings) -> None:
     # What a service says of itself is for its log, whatever level others have there.
     logging.getLogger("usance").setLevel(min(logging.INFO, logging.getLogger().getEffectiveLevel()))
     try:
-        importlib.import_module("litestar")
-        importlib.import_module("httptools")
+        for name in ("litestar", "uvicorn", "httptools", "jinja2", "prometheus_client"):
+            importlib.import_module(name)
     except ImportError as error:
         raise ConfigurationError(
             f"the API needs {error.name}, which is not installed", hint="pip install 'usance[api]'"

@@ -300,6 +300,26 @@ def test_ready_means_that_the_ledger_answers(ledger: Ledger, path: Path) -> None
     assert str(path) not in broken.text
 
 
+class FaultyLedger(Ledger):
+    """A ledger with a fault of ours in it."""
+
+    def version(self) -> str | None:
+        """Fail."""
+        raise RuntimeError("a-detail-for-us-alone")
+
+
+def test_a_fault_of_ours_is_a_500_that_tells_nothing_but_where_to_look(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with FaultyLedger.open(f"sqlite:///{path}") as faulty, serving_api(faulty) as url:
+        answer = httpx2.get(f"{url}/ready")
+
+    assert answer.status_code == 500
+    assert "detail" not in answer.text
+    assert "a-detail-for-us-alone" in caplog.text
+    assert answer.json()["error"]["request_id"] in caplog.text
+
+
 # --- TLS ---------------------------------------------------------------------------------------
 
 
