@@ -24,9 +24,14 @@ class Side(enum.StrEnum):
     AUDIT = "audit"  # the services, of themselves, now and then (`*.exists`)
 
 
+def is_heard(source: str) -> bool:
+    """Whether a source is the notifications of a service."""
+    return source.endswith("-notifications")
+
+
 def side_of(source: str) -> Side:
     """Return the side that a source of observations belongs to."""
-    if source.endswith("-notifications") or source in _WRITTEN:
+    if is_heard(source) or source in _WRITTEN:
         return Side.PUSH
     return Side.AUDIT if source.endswith("-audit") else Side.PULL
 

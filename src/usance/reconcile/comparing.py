@@ -16,10 +16,12 @@ import msgspec
 
 from usance.model.observation import Verb
 from usance.model.period import Period
-from usance.model.resource import Value
+from usance.model.resource import ADDRESSES, FLAVOR, SIZE_GIB, STATE, Value
 from usance.model.span import Timeline
-from usance.reconcile.account import Account, Side, side_of
+from usance.reconcile.account import Account, Side, is_heard, side_of
 from usance.reconcile.gaps import APART, BEGIN, END, MISSING, Gap, gaps, value_at
+
+_TOLD_BY_EVENTS: Final = frozenset({STATE, FLAVOR, SIZE_GIB, ADDRESSES})
 
 LIVES: Final = "lives"
 """Said of the end of what has none."""
@@ -62,7 +64,7 @@ def lacking(account: Account, period: Period) -> list[Difference]:
     """
     found = [
         _difference(account, gap, Side.PUSH)
-        for gap in gaps(account.ledger, account.whole)
+        for gap in gaps(account.ledger, account.whole, expected=_expected(account))
         if gap.is_in(period)
     ]
     if account.fresh:
@@ -80,10 +82,15 @@ def unheard(account: Account, period: Period) -> list[Difference]:
         return []
     found = [
         _difference(account, gap, Side.PUSH, in_ledger=True)
-        for gap in gaps(account.push, account.ledger)
+        for gap in gaps(account.push, account.ledger, expected=_expected(account))
         if gap.is_in(period)
     ]
     return sorted(found, key=_order)
+
+
+def _expected(account: Account) -> frozenset[str]:
+    """Return what is told of a resource by events, if any came: who heard of its end alone lacks it."""
+    return _TOLD_BY_EVENTS if any(is_heard(one.source) for one in account.known) else frozenset()
 
 
 def _order(one: Difference) -> tuple[datetime, str]:

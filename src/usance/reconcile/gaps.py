@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -37,11 +37,11 @@ class Gap(msgspec.Struct, frozen=True):
         return start <= period.end and (self.end is None or self.end - start > APART)
 
 
-def gaps(before: Timeline | None, after: Timeline | None) -> list[Gap]:
+def gaps(before: Timeline | None, after: Timeline | None, *, expected: Collection[str] = ()) -> list[Gap]:
     """Return what *after* tells that *before* lacks, or has otherwise.
 
-    What *before* never asserted of a resource that it knows is no gap, and neither is what *after*
-    can only guess.
+    What *before* never asserted of a resource that it knows is no gap, unless it is *expected* to tell
+    that; and neither is what *after* can only guess.
     """
     if after is None or before == after:
         return []
@@ -49,6 +49,7 @@ def gaps(before: Timeline | None, after: Timeline | None) -> list[Gap]:
         return [Gap(MISSING, after.begin, after.end, _not_before(after, LIFE, after.begin))]
     found = [*_begin_gap(before, after), *_end_gap(before, after)]
     names = {name for span in before.spans for name in span.values}
+    names.update(name for span in after.spans for name in span.values if name in expected)
     attributes = [gap for name in sorted(names) for gap in _attribute_gaps(before, after, name)]
     resized = [gap for gap in attributes if gap.what == FLAVOR]
     return found + [one for one in attributes if not _comes_with(one, resized)]

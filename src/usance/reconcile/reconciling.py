@@ -144,8 +144,9 @@ class _Run:
         fresh = FreshLook(run, aside, cloud, self._step)
         seen = await fresh.look(sources, selection.projects, asked.start)
         await self._wait_for_collectors(run, seen)
-        # Without an end of its own, the period ends after all that was seen.
-        end = self._period(cloud.clock.now()).end
+        # Without an end of its own, the period ends with the last look, whatever the cloud's clock says now.
+        ends = [look.end for looks in seen.looks.values() for look in looks]
+        end = max([asked.end, *ends]) if self._request.end is None else asked.end
         period = await run(self._heard_part_of, Period(asked.start, end))
         kinds = list(dict.fromkeys(one.kind for one in sources))
         results: list[KindResult] = []

@@ -112,7 +112,7 @@ def with_losses(told: list[Observation], heard: list[Observation], least: timede
     for one in {one.resource.id for one in told}:
         before = [event for event in heard if event.resource.id == one]
         after = [event for event in told if event.resource.id == one]
-        for gap in gaps(timeline(before), timeline(after)):
+        for gap in gaps(timeline(before), timeline(after), expected={"state"}):
             if gap.end is None or gap.end - gap.start > least:
                 found.add(one)
     return found

@@ -271,6 +271,13 @@ def test_side_follows_from_the_name_of_the_source(source, side):
     assert side_of(source) == side
 
 
+def test_server_of_which_only_the_end_was_heard_lacks_its_states():
+    found = lacking(account(lost=tuple(range(6))), PERIOD)
+
+    assert {one.what for one in found} == {"state", "flavor"}
+    assert {(one.ledger, one.push) for one in found} == {(None, None)}
+
+
 # --- random lives ----------------------------------------------------------------------------
 
 TOLD_BY_ACTIONS = {"missing", "end", "state"}
@@ -321,6 +328,6 @@ def lost(heard: list[Observation], told: list[Observation], least: timedelta) ->
     """Return what of a life was lost for longer than some time."""
     return {
         gap.what
-        for gap in gaps(timeline(heard), timeline(told))
+        for gap in gaps(timeline(heard), timeline(told), expected={"state"})
         if gap.what in TOLD_BY_ACTIONS and (gap.end is None or gap.end - gap.start > least)
     }
