@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from sqlalchemy import Connection, Insert, Table, select, text
+from sqlalchemy import Connection, Insert, Table, select, text, update
 
 from usance.ledger import schema
 from usance.ledger.engine import bulk_insert
@@ -58,7 +58,6 @@ def lock_project(connection: Connection, project_id: str, cloud_id: str) -> int:
 Place = tuple[str, str]
 """A project, and the cloud in which it is."""
 
-_UNOWNED: Final = "unowned"
 _OF_PLACE: Final = ("project_id", "cloud_id")
 _OF_REVISION: Final = (*_OF_PLACE, "revision")
 _ALLOT: Final = f"UPDATE project SET revision = these.revision FROM these WHERE {same('project', _OF_PLACE)}"  # noqa: S608  # our own names
@@ -86,18 +85,16 @@ def lock_projects(connection: Connection, places: Collection[Place]) -> dict[Pla
     if not places:
         return {}
     ordered = sorted(places)
-    run_these(connection, _INSERT_NEW, ordered, _OF_PLACE)
-    if connection.dialect.name == "sqlite":
-        return _held(connection, ordered, "")
-    if not _has_citus(connection):
-        return _held(
-            connection, ordered, " ORDER BY project.project_id, project.cloud_id FOR UPDATE OF project"
-        )
-    # Citus locks rows of one project only in one statement.
+    light = connection.dialect.name == "sqlite"
+    if light or not _has_citus(connection):
+        run_these(connection, _INSERT_NEW, ordered, _OF_PLACE)
+        how = "" if light else " ORDER BY project.project_id, project.cloud_id FOR UPDATE OF project"
+        return _held(connection, ordered, how)
+    # Citus would work on several projects at once, in no order.
     found: dict[Place, Held] = {}
-    for project_id, cloud_id in ordered:
-        lock_project(connection, project_id, cloud_id)
-        found |= _held(connection, [(project_id, cloud_id)], "")
+    for place in ordered:
+        lock_project(connection, *place)
+        found |= _held(connection, [place], "")
     return found
 
 
@@ -129,17 +126,19 @@ def lock_unowned(connection: Connection, *, writes: bool) -> bool:
     """Take the lock of what has no known owner; tell whether there is anything of the kind.
 
     Whoever may learn of an owner shares it, whoever *writes* what has none holds it alone: so either
-    the one or the other sees both. It is taken before that of any project.
+    the one or the other sees both. It is the row of no project in no cloud, and taken before all others.
     """
-    table = schema.counter
-    held = select(table.c.value).where(table.c.name == _UNOWNED)
-    value = connection.execute(held.with_for_update(read=not writes)).scalar()
-    if value is None:
-        connection.execute(insert_new(connection, table), {"name": _UNOWNED, "value": 0})
-        value = connection.execute(held.with_for_update(read=not writes)).scalar_one()
-    if writes and not value:
-        connection.execute(table.update().where(table.c.name == _UNOWNED).values(value=1))
-    return bool(value)
+    table = schema.project
+    of_nobody = (table.c.project_id == "", table.c.cloud_id == "")
+    held = select(table.c.revision).where(*of_nobody).with_for_update(read=not writes)
+    anything = connection.execute(held).scalar()
+    if anything is None:
+        first = {"project_id": "", "cloud_id": "", "revision": 0}
+        connection.execute(insert_new(connection, table), first)
+        anything = connection.execute(held).scalar_one()
+    if writes and not anything:
+        connection.execute(update(table).where(*of_nobody).values(revision=1))
+    return bool(anything)
 
 
 def lock_counter(connection: Connection, name: str) -> int:
