@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 from typing import Any, NamedTuple
 
 import pytest
 
 from bus import Server, history, lives, undisturbed, until
 from service.postgres import HOW_TO_GET_IT, PostgresServer, find_binaries
+from wire import Wire
 
 SOAK = os.environ.get("USANCE_SOAK") == "1"
 SERVERS = 2000 if SOAK else 120
@@ -126,6 +128,31 @@ def test_a_broker_that_goes_away_is_found_again(bus, collecting, sqlite_url, loa
     assert is_done(bus, collector)
     assert lives(sqlite_url) == load.expected
     assert collector.said().count("trying again") == 1
+
+
+def test_a_network_that_swallows_everything_is_noticed(bus, collecting, sqlite_url):
+    """Nobody says that the connection is gone: the heartbeats that are missing do."""
+    bus.declare()
+    with Wire(bus.broker.amqp_port) as wire:
+        url = bus.broker.url(port=wire.port)
+        collector = collecting(sqlite_url, "heartbeat = 2", url=url).ready()
+        wire.cut()
+        bus.send([Server("web", "2026-10-01 10:00:00.000000").create()])
+        assert until(lambda: collector.get("/ready")[0] == 503)
+
+        wire.mend()
+
+        collector.acknowledged(1)
+        assert collector.stop() == 0
+    assert list(lives(sqlite_url)) == ["web"]
+
+
+def test_a_broker_that_never_answers_keeps_nobody_from_ending(collecting, sqlite_url, bus):
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        collector = collecting(sqlite_url, url=bus.broker.url(port=mute.getsockname()[1]))
+        until(lambda: collector.get("/health")[0] == 200)
+
+        assert collector.stop() == 0
 
 
 def test_a_queue_that_is_deleted_is_taken_up_again(bus, collecting, sqlite_url):
