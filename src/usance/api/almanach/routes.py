@@ -174,6 +174,7 @@ async def list_entities(
     _both("/entity/{entity_id:str}"),
     http_method=[HttpMethod.GET, HttpMethod.HEAD],
     status_code=200,
+    operation_class=description.listing(period=False),
     summary="All entities of one id.",
 )
 async def show_entity(
@@ -443,7 +444,12 @@ async def create_volume_type(request: Request_, almanach: Almanach_, ledger: Led
     return _done(201)
 
 
-@delete(_both("/volume_type/{type_id:str}"), status_code=202, summary="Drop a type of volumes.")
+@delete(
+    _both("/volume_type/{type_id:str}"),
+    status_code=202,
+    operation_class=description.body(),
+    summary="Drop a type of volumes.",
+)
 async def delete_volume_type(type_id: Id, almanach: Almanach_, ledger: Ledger_) -> Response[bytes]:
     """Forget that there is a type of volumes. Volumes that have it keep its name."""
     await ledger.write(almanach.drop_type, type_id)
