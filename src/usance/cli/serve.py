@@ -77,6 +77,7 @@ def serve_api(settings: Settings) -> None:
         ) from error
     from usance.api.application import make_app  # noqa: PLC0415 - other commands do without it
     from usance.api.server import listen, make_server, run, url_of  # noqa: PLC0415 - as above
+    from usance.api.summing_up import summing_up  # noqa: PLC0415 - as above
     from usance.ledger.ledger import Ledger  # noqa: PLC0415 - as above
 
     api = settings.api
@@ -86,5 +87,7 @@ def serve_api(settings: Settings) -> None:
         app = make_app(api, ledger)
         with listen(api) as listening:
             server = make_server(app, api, lambda: LOG.info("the API is at %s", url_of(listening, api)))
-            run(server, listening)
+            # A connection of its own: to sum up a large project takes longer than anybody would wait.
+            with Ledger.open(settings.ledger_url) as patient, summing_up(patient):
+                run(server, listening)
     LOG.info("ended")
