@@ -11,6 +11,7 @@ Sections = dict[str, Options]
 
 COMPUTES = ("compute1", "compute2")  # two, so that a resize can go from one host to another
 DEFAULT_VOLUME_TYPE = "lab.standard"
+TOPIC = "almanach"  # what the collector listens to; the other one is that of our own captures
 POOL: Options = {"max_pool_size": 10, "max_overflow": 20}
 
 
@@ -42,7 +43,7 @@ def every_service(place: Place, name: str) -> Sections:
     policy = place.etc / name / "policy.yaml"
     return {
         "DEFAULT": {"transport_url": place.transport, "use_stderr": "true"},
-        "oslo_messaging_notifications": {"driver": "messagingv2", "topics": "notifications"},
+        "oslo_messaging_notifications": {"driver": "messagingv2", "topics": f"notifications,{TOPIC}"},
         "oslo_messaging_rabbit": {"rabbit_quorum_queue": "false", "use_queue_manager": "false"},
         "oslo_concurrency": {"lock_path": str(place.state / name / "lock")},
         "oslo_policy": {"policy_file": str(policy)},
@@ -176,6 +177,8 @@ def nova(place: Place) -> Sections:
             "state_path": str(place.state / "nova"),
             "compute_driver": "usancelab.LabDriver",
             "resume_guests_state_on_host_boot": "true",
+            "instance_usage_audit": "true",
+            "instance_usage_audit_period": "hour",
             "allow_resize_to_same_host": "true",
             "cpu_allocation_ratio": 100,
             "ram_allocation_ratio": 100,
@@ -185,6 +188,7 @@ def nova(place: Place) -> Sections:
         "notifications": {
             "notification_format": "both",
             "notify_on_state_change": "vm_and_task_state",
+            "versioned_notifications_topics": f"versioned_notifications,{TOPIC}",
         },
         "keystone_authtoken": token_check(place, "nova"),
         "service_user": account(place, "nova") | {"send_service_user_token": "true"},

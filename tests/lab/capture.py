@@ -1,4 +1,4 @@
-"""Nova's own account of what happened: its notifications, copied from the bus."""
+"""The services' own account of what happened: their notifications, copied from the bus."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ NOTIFICATIONS = ("notifications.*", "versioned_notifications.*")
 
 @dataclass
 class Capture:
-    """A queue of our own, bound to Nova's exchange: what other consumers read is not touched."""
+    """A queue of our own, bound to the services' exchanges: what other consumers read is not touched."""
 
     amqp_url: str
+    exchanges: tuple[str, ...] = ("nova",)
     messages: list[Notification] = field(default_factory=list)
     trouble: list[BaseException] = field(default_factory=list)
     _ready: threading.Event = field(default_factory=threading.Event)
@@ -50,9 +51,10 @@ class Capture:
             with pika.BlockingConnection(pika.URLParameters(self.amqp_url)) as connection:
                 channel = connection.channel()
                 queue = channel.queue_declare("", exclusive=True, auto_delete=True).method.queue
-                channel.exchange_declare("nova", exchange_type="topic", durable=False)
-                for key in NOTIFICATIONS:
-                    channel.queue_bind(queue, "nova", routing_key=key)
+                for exchange in self.exchanges:
+                    channel.exchange_declare(exchange, exchange_type="topic", durable=False)
+                    for key in NOTIFICATIONS:
+                        channel.queue_bind(queue, exchange, routing_key=key)
                 self._ready.set()
                 for method, _, body in channel.consume(queue, inactivity_timeout=0.2):
                     if method is not None:

@@ -1,0 +1,179 @@
+"""A collector at a real cloud's bus: killed and started again while things happen, and its queue."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pika
+
+from client import wait_for
+from configuration import TOPIC
+from contents import READER
+from lab.site import CONFIGURATION
+from place import PASSWORD, Place
+from usance.ledger.ledger import Ledger
+from usance.model.span import Timeline
+
+QUEUE = f"{TOPIC}.info"
+LIFE_S = (2.0, 12.0)  # how long a collector lives that is to be killed
+
+
+@dataclass
+class Collector:
+    """A site that listens: its configuration, its ledger, and the process, if there is one."""
+
+    place: Place
+    directory: Path
+    projects: tuple[str, ...]
+    process: subprocess.Popen[bytes] | None = None
+    starts: int = 0
+
+    def __post_init__(self) -> None:
+        """Write the configuration, as the page on collecting has it."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        text = CONFIGURATION.format(
+            directory=self.directory,
+            project=", ".join(self.projects),
+            voms=self.place.root / "voms.json",
+            auth_url=self.place.url("keystone", "/v3"),
+            account=READER,
+            password=PASSWORD,
+            extractor="nova, cinder, neutron",
+            messengers="noop",
+        )
+        self.conf.write_text(
+            f"{text}\n[collector]\ntransport_url = {self.place.transport}\n", encoding="utf-8"
+        )
+
+    @property
+    def conf(self) -> Path:
+        """The configuration file."""
+        return self.directory / "usance.conf"
+
+    def start(self) -> None:
+        """Start it; what it says goes to a file."""
+        assert self.process is None
+        self.starts += 1
+        with (self.directory / "collector.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [self._program, "collect", "--config-file", str(self.conf)],
+                stdout=log,
+                stderr=log,
+                env=self._environment,
+            )
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """End it, and wait until it has ended; SIGTERM lets it write what it has."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        status = self.process.wait(60)
+        self.process = None
+        assert status in (0, -signal.SIGKILL), f"see {self.directory / 'collector.log'}"
+
+    @contextmanager
+    def killed_at_random(self, seed: int = 0) -> Iterator[None]:
+        """Kill it again and again, each time after some seconds, and start it anew; in the end it runs."""
+        chance, over = random.Random(seed), threading.Event()
+
+        def haunt() -> None:
+            while not over.wait(chance.uniform(*LIFE_S)):
+                self.stop(signal.SIGKILL)
+                self.start()
+
+        self.start()
+        haunting = threading.Thread(target=haunt)
+        haunting.start()
+        try:
+            yield
+        finally:
+            over.set()
+            haunting.join(90)
+
+    def catch_up(self) -> None:
+        """Wait until nothing is left in the queue, and all that was taken from it is written."""
+        wait_for("the collector to empty its queue", lambda: waiting(self.place) == 0, limit_s=180)
+        self.stop()  # it writes what it has, and gives back what it could not write
+        self.start()
+        wait_for("the collector to empty its queue again", lambda: waiting(self.place) == 0, limit_s=60)
+        wait_for("the collector to say that it listens", self._says_that_it_listens, limit_s=60)
+
+    def reconcile(self, *arguments: str, status: int) -> dict[str, Any]:
+        """Run `usance reconcile`, and return its report; it has to end with this status."""
+        done = subprocess.run(
+            [
+                self._program,
+                "reconcile",
+                "--config-file",
+                str(self.conf),
+                "-o",
+                "json",
+                "--wait",
+                "60",
+                *arguments,
+            ],
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+            env=self._environment,
+        )
+        assert done.returncode == status, f"{done.stdout}\n{done.stderr}"
+        return dict(json.loads(done.stdout))
+
+    def timelines(self, kind: str) -> dict[tuple[str, str], Timeline]:
+        """Return what the ledger has of a kind, by project and id."""
+        with self._ledger() as ledger:
+            return {
+                (project_id, one.timeline.resource.id): one.timeline
+                for project_id, cloud_id in ledger.projects()
+                for one in ledger.timelines(project_id, cloud_id, kind)
+            }
+
+    def _says_that_it_listens(self) -> bool:
+        """Tell whether each start, but those that were killed at once, is known as a stretch of listening."""
+        with self._ledger() as ledger:
+            clouds = {cloud_id for _, cloud_id in ledger.projects()}
+            assert self.process is not None
+            mine = f":{self.process.pid}:"
+            return any(mine in one.collector for cloud in clouds for one in ledger.listening.stretches(cloud))
+
+    def _ledger(self) -> Ledger:
+        return Ledger.open(f"sqlite:///{self.directory}/spool/usance.sqlite")
+
+    @property
+    def _program(self) -> str:
+        return str(Path(sys.executable).with_name("usance"))
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+        return kept | {"HOME": str(self.directory)}
+
+
+def waiting(place: Place) -> int:
+    """Return how many messages wait for a collector; 0 if no service has sent one yet."""
+    with pika.BlockingConnection(pika.URLParameters(place.amqp_url)) as connection:
+        try:
+            return connection.channel().queue_declare(QUEUE, passive=True).method.message_count
+        except pika.exceptions.ChannelClosedByBroker:
+            return 0
+
+
+def throw_away(place: Place) -> int:
+    """Empty the queue, as a careless administrator does; return how many messages are lost."""
+    with pika.BlockingConnection(pika.URLParameters(place.amqp_url)) as connection:
+        try:
+            return connection.channel().queue_purge(QUEUE).method.message_count
+        except pika.exceptions.ChannelClosedByBroker:
+            return 0
