@@ -47,7 +47,7 @@ class Application:
         self.litestar = Litestar(
             route_handlers=[
                 *operation_routes(self.metrics),
-                *openapi_routes(),
+                *openapi_routes(settings),
                 *v2_routes(settings),
                 *almanach_routes(settings),
             ],

@@ -19,7 +19,11 @@ from litestar.types import ControllerRouterHandler
 
 from usance import __version__
 from usance.api.admission import OPEN
-from usance.api.errors import ErrorAnswer, is_ours
+from usance.api.errors import ErrorAnswer
+from usance.api.refusals import REQUEST_ID, refusals
+from usance.api.v2.description import paths as v2_paths
+from usance.api.v2.description import schemas as v2_schemas
+from usance.config.settings import ApiSettings
 
 DESCRIPTION: Final = """\
 What the projects of an OpenStack cloud use. Show who you are with a token of Keystone, or with the
@@ -29,8 +33,6 @@ are UTC.
 """
 
 _METHODS: Final = ("get", "head", "post", "put", "patch", "delete", "options", "trace")
-_OURS: Final = "#/components/schemas/ErrorAnswer"
-_ALMANACHS: Final = "#/components/schemas/AlmanachError"
 
 Request_ = Request[Any, Any, Any]
 Document = dict[str, Any]
@@ -60,13 +62,13 @@ def openapi_config() -> OpenAPIConfig:
     )
 
 
-def openapi_routes() -> list[ControllerRouterHandler]:
+def openapi_routes(settings: ApiSettings) -> list[ControllerRouterHandler]:
     """Return the routes of the description."""
     described: dict[str, Document] = {}
 
     def document(request: Request_) -> Document:
         if not described:
-            described["it"] = complete(request.app.openapi_schema.to_schema())
+            described["it"] = complete(request.app.openapi_schema.to_schema(), settings)
         return described["it"]
 
     @get("/openapi.json", opt={OPEN: True}, include_in_schema=False)
@@ -84,8 +86,8 @@ def openapi_routes() -> list[ControllerRouterHandler]:
     return [show_description, show_page]
 
 
-def complete(schema: Document) -> Document:
-    """Return a description that tells what errors look like, which Litestar can't know."""
+def complete(schema: Document, settings: ApiSettings) -> Document:
+    """Return a description that tells what Litestar can't know: refusals, and the routes of /v2."""
     schema = copy.deepcopy(schema)
     _, parts = msgspec.json.schema_components([ErrorAnswer], ref_template="#/components/schemas/{name}")
     schemas = schema.setdefault("components", {}).setdefault("schemas", {})
@@ -96,19 +98,17 @@ def complete(schema: Document) -> Document:
         "properties": {"error": {"description": "A sentence, or one for each field."}},
         "required": ["error"],
     }
-    for path, _, operation in operations(schema):
+    schemas.update(v2_schemas())
+    schema.setdefault("paths", {}).update(v2_paths(settings))
+    for path, method, operation in operations(schema):
         responses = operation.setdefault("responses", {})
         responses.pop("400", None)  # in the shape of Litestar, which is not ours
-        responses["default"] = _error(ours=is_ours(path))
+        responses.update(refusals(path, operation))
+        for answer in responses.values():
+            answer["headers"] = {**answer.get("headers", {}), **REQUEST_ID}
+            if method == "head":
+                answer.pop("content", None)
     return schema
-
-
-def _error(*, ours: bool) -> Document:
-    answer: Document = {"schema": {"$ref": _OURS if ours else _ALMANACHS}}
-    content = {"application/json": answer}
-    if not ours:
-        content["text/plain"] = {"schema": {"type": "string"}}
-    return {"description": "It was refused, or went wrong.", "content": content}
 
 
 def operations(schema: Document) -> Iterator[tuple[str, str, Document]]:

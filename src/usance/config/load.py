@@ -197,8 +197,9 @@ def _configuration(
 
 
 def _with_api_of(cloud: Settings) -> Settings:
-    """Let the API write into this cloud's part of the ledger where no other is known."""
-    api = msgspec.structs.replace(cloud.api, cloud_id=cloud.cloud.cloud_id)
+    """Let the API write into this cloud's part of the ledger where no other is known, and count as it."""
+    states = cloud.records.suspended_states
+    api = msgspec.structs.replace(cloud.api, cloud_id=cloud.cloud.cloud_id, suspended_states=states)
     return msgspec.structs.replace(cloud, api=api)
 
 
