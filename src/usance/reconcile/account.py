@@ -13,7 +13,7 @@ from usance.model.resource import Resource
 from usance.model.span import Timeline
 from usance.model.timeline import TOLERANCE, timeline
 
-_WRITTEN: Final = frozenset({"api", "almanach"})
+_WRITTEN: Final = frozenset({"api", "almanach-import"})
 
 
 class Side(enum.StrEnum):
