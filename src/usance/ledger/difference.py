@@ -17,7 +17,7 @@ def _differences(old: Timeline, new: Timeline) -> Iterator[datetime]:
     first = min(old.begin, new.begin)
     if (old.begin, old.begin_exact, old.launched) != (new.begin, new.begin_exact, new.launched):
         yield first
-    if old.spans != new.spans:
+    if old.spans is not new.spans and old.spans != new.spans:
         yield _first_difference(old.spans, new.spans)
     if (old.end, old.end_exact) != (new.end, new.end_exact):
         yield min((end for end in (old.end, new.end) if end is not None), default=first)

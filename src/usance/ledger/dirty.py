@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from usance.ledger import schema
 from usance.ledger.counting import DAY_US, FIRST_DAY
@@ -38,14 +38,6 @@ def mark_dirty(
             days.update(range(max(first_us // DAY_US, FIRST_DAY), last))
     if days:
         bulk_upsert(connection, schema.dirty_day, [(*place, day, revision) for day in sorted(days)])
-
-
-def rolled_day(connection: Connection, project_id: str, cloud_id: str) -> int:
-    """Return the day before which a project was summed up; -1 if it never was."""
-    table = schema.project.c
-    query = select(table.rolled_day).where(table.project_id == project_id, table.cloud_id == cloud_id)
-    found = connection.execute(query).scalar()
-    return -1 if found is None else found
 
 
 def difference_of(before: Timeline | None, after: Timeline) -> Difference | None:

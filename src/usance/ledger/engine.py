@@ -229,6 +229,7 @@ def _set_up_sqlite(raw: sqlite3.Connection, _record: object) -> None:
         "foreign_keys = ON",
         "synchronous = FULL",  # what was committed survives a power cut
         "cache_size = -16000",
+        "wal_autocheckpoint = 8000",  # a batch of events writes 1,000 pages, many of them again and again
         "temp_store = MEMORY",
     ):
         raw.execute(f"PRAGMA {pragma}")

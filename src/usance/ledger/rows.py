@@ -39,7 +39,8 @@ _anomalies = msgspec.json.Decoder(tuple[Anomaly, ...])
 _described = msgspec.json.Decoder(tuple[Described, ...])
 _VERBS: Final = {one.value: one for one in Verb}
 _EMPTY = Memory()
-_NOTHING = len("[]")
+_NONE = "[]"
+_NOTHING = len(_NONE)
 
 _Spans = tuple[list[Span], list[int]]
 """The spans of a timeline, and the revisions in which they were written."""
@@ -186,9 +187,9 @@ def version_row(timeline: Timeline, revision: int) -> engine.Row:
         timeline.begin_exact,
         timeline.end_exact,
         timeline.launched,
-        encode(timeline.doubts),
-        encode(timeline.anomalies),
-        encode(timeline.described),
+        encode(timeline.doubts) if timeline.doubts else _NONE,
+        encode(timeline.anomalies) if timeline.anomalies else _NONE,
+        encode(timeline.described) if timeline.described else _NONE,
         revision,
     )
 
