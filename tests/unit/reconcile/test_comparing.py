@@ -265,7 +265,8 @@ def test_what_goes_on_since_before_anybody_listened_is_not_unheard():
 @pytest.mark.parametrize(
     ("source", "side"),
     [("nova-notifications", "push"), ("api", "push"), ("almanach-import", "push"),
-     ("nova-audit", "audit"), ("nova", "pull"), ("neutron-floating-ips", "pull"), ("cinder-volumes", "pull"), ("gnocchi", "pull")],
+     ("nova-audit", "audit"), ("nova", "pull"), ("neutron-floating-ips", "pull"), ("cinder-volumes", "pull"),
+     ("gnocchi", "pull")],
 )  # fmt: skip
 def test_side_follows_from_the_name_of_the_source(source, side):
     assert side_of(source) == side
