@@ -10,7 +10,19 @@ import sys
 from bench.figures import Figure, keep, show
 from bench.place import directory
 
-NAMES = ("timeline", "records", "ledger", "hear", "pipeline", "publish", "extract", "scale", "usage", "lab")
+NAMES = (
+    "timeline",
+    "records",
+    "ledger",
+    "hear",
+    "pipeline",
+    "publish",
+    "extract",
+    "scale",
+    "usage",
+    "sites",
+    "lab",
+)
 """Each of them is a module with a function `run`."""
 
 
