@@ -6,11 +6,23 @@ dirty. What lies in other days, or in a part of one, is left to the spans.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, exists, func, literal, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Select,
+    case,
+    exists,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.exc import DBAPIError
 
 from usance.ledger import schema
 from usance.ledger.answers import Asked, By, Window
@@ -20,10 +32,17 @@ from usance.ledger.summing import Sums
 from usance.model.resource import SERVER
 from usance.model.usage import union
 
-_HALF: Final = 1 << 31
+_HALF: Final = literal(1 << 31, BigInteger)
 _ZERO: Final = literal(0, BigInteger)
 
 _Place = tuple[str, str]
+
+
+class Coverage(msgspec.Struct, frozen=True):
+    """How far the days of some projects are summed up, and which of them are not to be believed."""
+
+    rolled: dict[_Place, int]  # the day before which they are; 0: none
+    dirty: dict[tuple[str, str, str], list[int]]  # by project, cloud and kind, in order
 
 
 def whole_days(seconds: Stretch) -> range:
@@ -31,20 +50,68 @@ def whole_days(seconds: Stretch) -> range:
     return range(-(-seconds[0] // DAY_S), seconds[1] // DAY_S)
 
 
-def add_days(connection: Connection, sums: Sums, asked: Asked) -> None:
+def coverage(connection: Connection, asked: Asked, seconds: Stretch) -> Coverage:
+    """Return what is summed up of a period."""
+    table, dirty = schema.project, schema.dirty_day
+    days = whole_days(seconds)
+    places = select(table.c.project_id, table.c.cloud_id, table.c.rolled_day).where(*of_places(table, asked))
+    unfit = (
+        select(dirty.c.project_id, dirty.c.cloud_id, dirty.c.kind, dirty.c.day)
+        .where(
+            *of_places(dirty, asked),
+            dirty.c.kind.in_(kinds_of(asked)),
+            dirty.c.day >= days.start,
+            dirty.c.day < days.stop,
+        )
+        .order_by(dirty.c.day)
+    )
+    rolled = {(one, cloud): day or 0 for one, cloud, day in connection.execute(places)}
+    found: dict[tuple[str, str, str], list[int]] = {}
+    for project_id, cloud_id, kind, day in connection.execute(unfit):
+        found.setdefault((project_id, cloud_id, kind), []).append(day)
+    return Coverage(rolled, found)
+
+
+# --- what is summed up -----------------------------------------------------------------------
+
+
+def add_days(connection: Connection, sums: Sums, asked: Asked, cover: Coverage) -> None:
     """Add what whole days of the period say that are summed up: of each window at once."""
     if sums.window is Window.DAY:
-        _add_window(connection, sums, asked, sums.period)
+        _add_window(connection, sums, asked, cover, sums.period)
         return
     for window in sums.windows():
-        _add_window(connection, sums, asked, window)
+        _add_window(connection, sums, asked, cover, window)
 
 
-def _add_window(connection: Connection, sums: Sums, asked: Asked, window: Stretch) -> None:
+def _add_window(connection: Connection, sums: Sums, asked: Asked, cover: Coverage, window: Stretch) -> None:
+    """Add the days of a window.
+
+    Nearly all projects are summed up to one day, and none of their days is dirty: these are asked for
+    plainly, by the primary key. Of the others the database compares each row with what is known of it.
+    """
     days = whole_days(window)
-    if not days:
+    if not days or not cover.rolled:
         return
-    table, project = schema.usage_day.c, schema.project.c
+    stops = {place: min(day, days.stop) for place, day in cover.rolled.items()}
+    [(common, _)] = Counter(stops.values()).most_common(1)
+    odd = {project_id for (project_id, _), stop in stops.items() if stop != common}
+    odd |= {key[0] for key, dirty in cover.dirty.items() if any(day in days for day in dirty)}
+    even = {project_id for project_id, _ in cover.rolled} - odd
+    clouds = {cloud_id for _, cloud_id in cover.rolled}
+    query = _sums_of(sums, days, begins=days.start * DAY_S == window[0])
+    if even and common > days.start:
+        _add(connection, sums, query.where(*_these(asked, even, clouds, range(days.start, common))), window)
+    if odd:
+        _add(connection, sums, query.where(*_these(asked, odd, clouds, days), *_is_good()), window)
+
+
+def _sums_of(sums: Sums, days: range, *, begins: bool) -> Select[Any]:
+    """Return the query for groups, whose columns are a day, what tells them apart, and eight amounts.
+
+    *begins* says that the first of the days begins the window.
+    """
+    table = schema.usage_day.c
     told_apart = {
         By.PROJECT: table.project_id,
         By.CLOUD: table.cloud_id,
@@ -52,89 +119,112 @@ def _add_window(connection: Connection, sums: Sums, asked: Asked, window: Stretc
         By.FLAVOR: table.flavor,
         By.STATE: table.state,
     }
-    groups: list[ColumnElement[Any]] = [
-        told_apart[one] if one in sums.by else literal("") for one in told_apart
-    ]
     each_day = sums.window is Window.DAY
     # In the first day of a window every resource is counted, in the others those that are new.
-    begins = days.start * DAY_S == window[0]
     is_first = table.day == (days.start if begins else -1)
     counted = table.resources if each_day else case((is_first, table.resources), else_=table.begun)
-    suspended = and_(table.kind == SERVER, table.state.in_(sorted(sums.suspended)))
-    amounts: list[ColumnElement[int]] = [
+    # Which states count as suspended is decided here: to ask of each row takes the database longer.
+    by = sums.by | {By.KIND, By.STATE} if sums.suspended else sums.by
+    groups = [told_apart[one] if one in by else literal("") for one in By]
+    return select(
+        table.day if each_day else _ZERO,
+        *groups,
         table.seconds,
-        case((suspended, table.seconds), else_=_ZERO),
-        case((suspended, _ZERO), else_=table.vcpu_s),
+        table.vcpu_s,
         table.ram_mib_s,
         table.disk_gib_s,
         table.size_kib_s,
         table.inferred_s,
-        case((suspended, _ZERO), else_=table.inferred_vcpu_s),
+        table.inferred_vcpu_s,
         counted,
-    ]
-    light = connection.dialect.name == "sqlite"
-    totals = [total for one in amounts for total in _totals(one, light=light)]
-    dirty = schema.dirty_day.c
+    ).group_by(*([table.day] if each_day else []), *(told_apart[one] for one in By if one in by))
+
+
+def _these(
+    asked: Asked, projects: Collection[str], clouds: Collection[str], days: range
+) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions for days of projects, in the order of the primary key."""
+    table = schema.usage_day.c
+    yield table.project_id.in_(sorted(projects))
+    yield table.cloud_id.in_(sorted(clouds))
+    yield table.kind.in_(kinds_of(asked))
+    yield table.day >= days.start
+    yield table.day < days.stop
+    if asked.flavors is not None:
+        yield table.flavor.in_(sorted(set(asked.flavors)))
+    if asked.states is not None:
+        yield table.state.in_(sorted(set(asked.states)))
+
+
+def _is_good() -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that a day says what its spans say."""
+    table, project, dirty = schema.usage_day.c, schema.project.c, schema.dirty_day.c
+    here = (project.project_id == table.project_id, project.cloud_id == table.cloud_id)
     is_dirty = exists().where(
         dirty.project_id == table.project_id,
         dirty.cloud_id == table.cloud_id,
         dirty.kind == table.kind,
         dirty.day == table.day,
     )
-    query = (
-        select(table.day if each_day else _ZERO, *groups, *totals)
-        .select_from(
-            schema.project.join(
-                schema.usage_day,
-                and_(project.project_id == table.project_id, project.cloud_id == table.cloud_id),
-            )
-        )
-        .where(
-            *of_places(schema.project, asked),
-            *of_places(schema.usage_day, asked),
-            table.kind.in_(kinds_of(asked)),
-            *([] if asked.flavors is None else [table.flavor.in_(sorted(set(asked.flavors)))]),
-            *([] if asked.states is None else [table.state.in_(sorted(set(asked.states)))]),
-            table.day >= days.start,
-            table.day < days.stop,
-            table.day < project.rolled_day,
-            ~is_dirty,
-        )
-        .group_by(*([table.day] if each_day else []), *(told_apart[one] for one in By if one in sums.by))
-    )
-    for day, *values in connection.execute(query):
-        group = sums.group(*values[: len(groups)])
-        found = values[len(groups) :]
-        if found[0] is None:  # the sum of nothing, where nothing is told apart
+    return exists().where(*here, project.rolled_day > table.day), ~is_dirty
+
+
+def _add(connection: Connection, sums: Sums, query: Select[Any], window: Stretch) -> None:
+    """Add the sums of a query that :func:`_sums_of` made."""
+    day, *columns = query.selected_columns
+    groups, amounts = columns[: len(By)], columns[len(By) :]
+    plain = query.with_only_columns(day, *groups, *(func.sum(one) for one in amounts))
+    try:
+        found = [tuple(row) for row in connection.execute(plain)]
+    except DBAPIError as error:
+        if "integer overflow" not in str(error.orig):
+            raise
+        # SQLite's sums are no longer than its integers: these are those of both halves of each number.
+        halves = [func.sum(half) for one in amounts for half in (one // _HALF, one % _HALF)]
+        found = [
+            (*row[: len(By) + 1], *_joined(row[len(By) + 1 :]))
+            for row in connection.execute(query.with_only_columns(day, *groups, *halves))
+        ]
+    for of_day, project_id, cloud_id, kind, flavor, state, *values in found:
+        if values[0] is None:  # the sum of nothing, where nothing is told apart
             continue
-        own = sums.sums(group, day * DAY_S if each_day else window[0])
-        for position in range(len(amounts)):
-            if light:
-                own[position] += found[2 * position] * _HALF + found[2 * position + 1]
-            else:
-                own[position] += int(found[position])
+        seconds, vcpu, ram, disk, size, inferred, inferred_vcpu, resources = map(int, values)
+        suspended = kind == SERVER and state in sums.suspended
+        start = of_day * DAY_S if sums.window is Window.DAY else window[0]
+        sums.add(
+            sums.group(project_id, cloud_id, kind, flavor, state),
+            start,
+            (
+                seconds,
+                seconds if suspended else 0,
+                0 if suspended else vcpu,
+                ram,
+                disk,
+                size,
+                inferred,
+                0 if suspended else inferred_vcpu,
+                resources,
+            ),
+        )
 
 
-def _totals(column: ColumnElement[int], *, light: bool) -> tuple[ColumnElement[int], ...]:
-    """Return the sum of a column; on SQLite, which has no longer integers than those of a row, of halves."""
-    if not light:
-        return (func.sum(column),)
-    half = literal(_HALF, BigInteger)
-    return func.sum(column // half), func.sum(column % half)
+def _joined(halves: Iterable[int]) -> list[int]:
+    each = list(halves)
+    return [high * (1 << 31) + low for high, low in zip(each[::2], each[1::2], strict=True)]
 
 
-def not_rolled(connection: Connection, asked: Asked, seconds: Stretch) -> Iterator[tuple[Asked, Stretch]]:
+# --- what is not -----------------------------------------------------------------------------
+
+
+def not_covered(asked: Asked, seconds: Stretch, cover: Coverage) -> Iterator[tuple[Asked, Stretch]]:
     """Yield the stretches that spans have to tell of, and of which projects, clouds and kinds."""
-    table = schema.project
-    query = select(table.c.project_id, table.c.cloud_id, table.c.rolled_day).where(*of_places(table, asked))
     days = whole_days(seconds)
-    dirty = _dirty(connection, asked, days)
     alike: dict[tuple[str, tuple[str, ...], Stretch], list[str]] = {}
-    for project_id, cloud_id, rolled_day in connection.execute(query):
-        good = range(max(days.start, FIRST_DAY), min(days.stop, rolled_day or 0))
+    for (project_id, cloud_id), rolled_day in cover.rolled.items():
+        good = range(max(days.start, FIRST_DAY), min(days.stop, rolled_day))
         by_stretches: dict[tuple[Stretch, ...], list[str]] = {}
         for kind in kinds_of(asked):
-            unfit = dirty.get((project_id, cloud_id, kind), ())
+            unfit = cover.dirty.get((project_id, cloud_id, kind), ())
             by_stretches.setdefault(tuple(_gaps(seconds, good, unfit)), []).append(kind)
         for stretches, kinds in by_stretches.items():
             for stretch in stretches:
@@ -144,24 +234,6 @@ def not_rolled(connection: Connection, asked: Asked, seconds: Stretch) -> Iterat
             msgspec.structs.replace(asked, projects=tuple(projects), clouds=(cloud_id,), kinds=kinds_alike),
             stretch,
         )
-
-
-def _dirty(connection: Connection, asked: Asked, days: range) -> dict[tuple[str, str, str], list[int]]:
-    table = schema.dirty_day
-    query = (
-        select(table.c.project_id, table.c.cloud_id, table.c.kind, table.c.day)
-        .where(
-            *of_places(table, asked),
-            table.c.kind.in_(kinds_of(asked)),
-            table.c.day >= days.start,
-            table.c.day < days.stop,
-        )
-        .order_by(table.c.day)
-    )
-    found: dict[tuple[str, str, str], list[int]] = {}
-    for project_id, cloud_id, kind, day in connection.execute(query):
-        found.setdefault((project_id, cloud_id, kind), []).append(day)
-    return found
 
 
 def _gaps(seconds: Stretch, good: range, dirty: Iterable[int]) -> list[Stretch]:

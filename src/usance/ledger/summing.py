@@ -62,6 +62,12 @@ class Sums:
             found = self._sums[key] = [0] * 10
         return found
 
+    def add(self, group: Group, window_start: int, amounts: Iterable[int]) -> None:
+        """Add amounts to those of a group in a window: eight of them, and the number of resources."""
+        own = self.sums(group, window_start)
+        for position, amount in enumerate(amounts):
+            own[position] += amount
+
     def add_span(self, row: Any, stretch: Stretch, seen: set[tuple[Group, int]] | None) -> None:
         """Add the part of a span that lies in a stretch of the period.
 

@@ -103,8 +103,9 @@ def _add(connection: Connection, sums: Sums, demand: Demand, asked: Asked) -> No
             which = [*conditions(standing, asked), *holds(standing.spans, asked)]
             add_spans(connection, sums, standing, which, demand.seconds, each_group=demand.each_group)
     elif demand.of_whole_projects:
-        days.add_days(connection, sums, asked)
-        for part, stretch in days.not_rolled(connection, asked, demand.seconds):
+        cover = days.coverage(connection, asked, demand.seconds)
+        days.add_days(connection, sums, asked, cover)
+        for part, stretch in days.not_covered(asked, demand.seconds, cover):
             add_spans(connection, sums, NOW, [*conditions(NOW, part), *holds(NOW.spans, part)], stretch)
     else:
         which = [*conditions(NOW, asked), *holds(NOW.spans, asked)]
