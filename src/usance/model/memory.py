@@ -30,11 +30,13 @@ def memory_of(observations: Iterable[Observation]) -> Memory:
 
 
 def is_plain(observation: Observation) -> bool:
-    """Whether it is a creation or a fine change: it tells everything, and stands in the order of its time."""
+    """Whether it is a creation, or a fine change that tells everything, and stands in the order of its time.
+
+    What a creation leaves untold has no effect until somebody tells it.
+    """
     verb = observation.verb
     return (
-        (verb is _CREATED or (verb is _CHANGED and observation.resolution_us == 0))
-        and not observation.untold
+        (verb is _CREATED or (verb is _CHANGED and not observation.resolution_us and not observation.untold))
         and observation.seq is None
         and observation.quality is None
     )

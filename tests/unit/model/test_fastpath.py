@@ -98,7 +98,11 @@ def told(random: Random) -> list[Observation]:
                 resolution_us=random.choice([0] * 19 + [1_000_000]),
                 accounted=accounted,
                 described={"name": random.choice("ab")} if random.random() < 0.5 else {},
-                untold=("vcpus",) if "vcpus" not in accounted and random.random() < 0.1 else (),
+                untold=tuple(
+                    name
+                    for name in names
+                    if name not in accounted and random.random() < (0.5 if verb is Verb.CREATED else 0.05)
+                ),
                 source="bus",
                 created_at=at("10:00") if random.random() < 0.7 else None,
                 launched=random.random() < 0.3,
@@ -216,7 +220,8 @@ def test_creation_begins_a_life_unless_a_look_may_have_missed_it():
     assert begun(one, looked_until=at("09:59:50")) == life(one)
     assert begun(one, looked_until=at("09:59:55")) is None
     assert begun(changed("10:00", "active"), looked_until=None) is None
-    assert begun(created("10:00", untold=("flavor",)), looked_until=None) is None
+    assert begun(created("10:00", "active", coarse=True, untold=("flavor",)), looked_until=None) is not None
+    assert begun(created("10:00", quality=DeletionQuality.CORRECTION), looked_until=None) is None
 
 
 def test_what_a_later_look_may_contradict_is_refused():
