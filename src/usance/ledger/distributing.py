@@ -99,10 +99,8 @@ def _distribute(connection: Connection) -> Distribution:
     # Writers begin with the row of their project: who has begun is waited for here, the others wait.
     names = ", ".join(f'"{table.name}"' for table in _in_order())
     connection.execute(text(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE"))
-    kinds = dict(
-        connection.execute(text("SELECT table_name::text, citus_table_type FROM citus_tables")).all()
-    )
-    already = {name for name, kind in kinds.items() if kind in {"distributed", "reference", "schema"}}
+    found = connection.execute(text("SELECT table_name::text, citus_table_type FROM citus_tables"))
+    already = {name for name, kind in found if kind in {"distributed", "reference", "schema"}}
     # A key between two tables is made again when both are distributed.
     keys = [key for key in _foreign_keys(connection) if key.table not in already]
     for key in keys:
