@@ -26,7 +26,7 @@ $(VENV)/.ready: pyproject.toml requirements.lock
 	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[all]' --group test --group docs
 	touch $@
 
-demo: env ## a simulated cloud, a real extraction, usage and messages
+demo: env ## a simulated cloud, a real extraction, usage, messages, the API
 	@demo/run
 
 test: lint unit service lab-test coverage ## everything that this machine can run

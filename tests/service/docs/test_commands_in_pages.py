@@ -91,7 +91,7 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, home: Path, tmp_path
             assert doctest.OutputChecker().check_output(f"{step.output}\n", f"{printed}\n", LIKE), where
 
 
-def test_the_demonstration_ends_with_valid_messages(tmp_path: Path):
+def test_the_demonstration_ends_with_valid_messages_and_answers(tmp_path: Path):
     """It is what `make demo` runs."""
     place = tmp_path / "demo"
 
@@ -117,3 +117,5 @@ def test_the_demonstration_ends_with_valid_messages(tmp_path: Path):
         assert messages
         assert all(one.split()[-1] == "valid" for one in messages)
     assert "APEL-cloud-message: v0.4" in done.stdout
+    assert ",server,,," in done.stdout  # a row of /v2/usage
+    assert '"entity_type": "instance"' in done.stdout  # Almanach's route
