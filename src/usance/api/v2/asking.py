@@ -39,13 +39,13 @@ Values = Mapping[str, Any]
 # --- the parameters --------------------------------------------------------------------------
 
 _PLACES: Final = (
-    parameters.texts("project_id", "Only these projects. What the caller may not see is not there."),
-    parameters.texts("cloud_id", "Only these clouds."),
+    parameters.ids("project_id", "Only these projects. What the caller may not see is not there."),
+    parameters.ids("cloud_id", "Only these clouds."),
 )
 _THINGS: Final = (
     *_PLACES,
     parameters.several_of("kind", "Only resources of these kinds.", KINDS),
-    parameters.texts("id", "Only the resources of these ids."),
+    parameters.ids("id", "Only the resources of these ids."),
 )
 _AS_OF: Final = parameters.instant(
     "as_of",
@@ -153,8 +153,8 @@ USAGE: Final = (
 def changes_parameters(settings: ApiSettings) -> tuple[Parameter, ...]:
     """Return what /v2/changes takes."""
     return (
-        parameters.text("project_id", "The project. Default: the caller's, if she sees one only."),
-        parameters.text("cloud_id", "The cloud. It has to be named if the project is in several ones."),
+        parameters.one_id("project_id", "The project. Default: the caller's, if she sees one only."),
+        parameters.one_id("cloud_id", "The cloud. It has to be named if the project is in several ones."),
         parameters.several_of("kind", "Only resources of these kinds.", KINDS),
         parameters.integer(
             "since_revision",

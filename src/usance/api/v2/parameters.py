@@ -17,6 +17,9 @@ Document = dict[str, Any]
 LONGEST: Final = 255  # characters of an id, a name, a flavor: what OpenStack takes
 MOST_NAMED: Final = 100  # values of one parameter
 
+_TEXT: Final[Document] = {"type": "string", "maxLength": LONGEST}
+_ID: Final[Document] = {"type": "string", "minLength": 1, "maxLength": LONGEST}
+
 _INTEGER: Final = re.compile(r"[0-9]{1,19}\Z")
 # Where somebody wrote "+02:00" into an address as it is, the plus came as a space.
 _LOST_PLUS: Final = re.compile(r"(T[0-9:.,]+) ([0-9]{2}:?[0-9]{2})\Z")
@@ -84,10 +87,17 @@ def _shown(text: str) -> str:
 
 
 def read_text(text: str) -> str:
-    """Return a text that can be an id or a name."""
+    """Return a text that can be a name."""
     if len(text) > LONGEST:
         raise ValueError(f"it is longer than {LONGEST} characters")
     return text
+
+
+def read_id(text: str) -> str:
+    """Return a text that can be an id."""
+    if not text:
+        raise ValueError("it is empty")
+    return read_text(text)
 
 
 def read_instant(text: str) -> datetime:
@@ -136,17 +146,24 @@ def read_integer(least: int, most: int) -> Callable[[str], int]:
 # --- parameters of each kind -----------------------------------------------------------------
 
 
-def texts(name: str, text: str, *, least: int = 0) -> Parameter:
-    """Return a parameter that names any number of things."""
-    schema: Document = {"type": "string", "maxLength": LONGEST}
-    if least:
-        schema["minLength"] = least
-    return Parameter(name, text, schema, read_text, repeated=True)
+def ids(name: str, text: str) -> Parameter:
+    """Return a parameter that is any number of ids."""
+    return Parameter(name, text, _ID, read_id, repeated=True)
+
+
+def one_id(name: str, text: str) -> Parameter:
+    """Return a parameter that is an id."""
+    return Parameter(name, text, _ID, read_id)
+
+
+def texts(name: str, text: str) -> Parameter:
+    """Return a parameter that is any number of names, of which one may be empty."""
+    return Parameter(name, text, _TEXT, read_text, repeated=True)
 
 
 def text(name: str, text: str) -> Parameter:
-    """Return a parameter that names one thing."""
-    return Parameter(name, text, {"type": "string", "maxLength": LONGEST}, read_text)
+    """Return a parameter that is a name."""
+    return Parameter(name, text, _TEXT, read_text)
 
 
 def instant(name: str, text: str, *, required: bool = False) -> Parameter:
