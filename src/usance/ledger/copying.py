@@ -73,9 +73,14 @@ def _names() -> str:
 
 
 def _version(connection: Connection) -> tuple[int, ...]:
-    """Return numbers that are others once something was observed or heard, of any project."""
-    revisions = select(func.count(), func.coalesce(func.sum(schema.project.c.revision), 0))
-    return tuple(int(one) for one in connection.execute(revisions).one())
+    """Return numbers that are others once something was observed, heard or put aside."""
+    project, parked, listening = schema.project.c, schema.parked.c, schema.listening.c
+    queries = (
+        select(func.count(), func.sum(project.revision)),
+        select(func.count(parked.id), func.max(parked.at)),
+        select(func.count(listening.collector), func.max(listening.until_at)),
+    )
+    return tuple(int(one or 0) for query in queries for one in connection.execute(query).one())
 
 
 def _take_empty(connection: Connection, place: str) -> None:

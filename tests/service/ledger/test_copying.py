@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -209,17 +209,28 @@ def test_a_row_that_arrives_changed_keeps_everything_away(ledger_url: str, tmp_p
     assert not any(rows(f"sqlite:///{path}").values())
 
 
-def test_a_copy_is_of_one_moment_and_says_that_more_was_written(sqlite_url: str, other_url: str) -> None:
+def hear_late(ledger: Ledger) -> None:
+    ledger.hear(Heard((created("late", "16:00", project_id="project9"),)))
+
+
+def listen_on(ledger: Ledger) -> None:
+    ledger.listening.note(CLOUD, "one", since=at("10:00"), until=at("16:00"))
+
+
+@pytest.mark.parametrize("write", [hear_late, listen_on])
+def test_a_copy_is_of_one_moment_and_says_that_more_was_written(
+    sqlite_url: str, other_url: str, write: Callable[[Ledger], None]
+) -> None:
     fill(sqlite_url)
     before = rows(sqlite_url)
 
-    def write(one: Counted) -> None:
+    def meanwhile(one: Counted) -> None:
         if one.table == "project":
             with Ledger.open(sqlite_url) as ledger:
-                ledger.hear(Heard((created("late", "16:00", project_id="project9"),)))
+                write(ledger)
 
     with closing(Store(sqlite_url, create=False)) as source, closing(Store(other_url, create=True)) as target:
-        done = copy(source, target, tell=write)
+        done = copy(source, target, tell=meanwhile)
 
     assert done.written_meanwhile
     assert rows(other_url) == before
