@@ -23,7 +23,7 @@ def hear(connection: Connection, heard: Heard, *, tolerance: timedelta, now: dat
     work.keep(said)
     held = work.finish(now)
     copied = work.following(held)
-    copied.keep(strays.copies(held, tolerance))
+    copied.settle(strays.shares(tolerance))
     copied.finish(now)
     remember_named(connection, heard.names)
     parked = park(connection, heard.parked)

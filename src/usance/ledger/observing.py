@@ -41,7 +41,7 @@ def observe(
         move_source_watermark(connection, project_id, cloud_id, source, batch.watermark, rewind=rewind)
     held = work.finish(now)
     copied = work.following(held)
-    copied.keep(strays.copies(held, tolerance))
+    copied.settle(strays.shares(tolerance))
     held = copied.finish(now)
     return Observed(
         inserted=work.inserted,

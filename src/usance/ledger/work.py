@@ -12,10 +12,10 @@ from sqlalchemy import Connection, select
 from usance.ledger import rows, schema
 from usance.ledger.engine import Row, bulk_insert
 from usance.ledger.keeping import Kept, key_of, tails, whole
-from usance.ledger.keyed import joined, select_these
+from usance.ledger.keyed import joined, remove, select_these
 from usance.ledger.locking import Held, Place, allot
 from usance.ledger.looks import Looks, last_looks
-from usance.ledger.owning import NOBODY
+from usance.ledger.owning import NOBODY, Share
 from usance.ledger.reporting import report
 from usance.ledger.rows import look_row, observation_row, pages
 from usance.ledger.settled import is_unsettled
@@ -152,6 +152,28 @@ class Work:
         bulk_insert(self.connection, schema.observation, inserts)
         self.inserted += len(inserts)
         return new
+
+    def settle(self, shares: Sequence[Share]) -> None:
+        """Give owners copies of what names none, and take back those that are another's."""
+        self.keep(one for share in shares if not share.taken for one in share.given)
+        for page in pages([share for share in shares if share.taken], PAGE):
+            self._exchange(page)
+
+    def _exchange(self, shares: Sequence[Share]) -> None:
+        """Replace copies: each of these timelines is made anew, since what it was made of is gone."""
+        gone: list[Row] = []
+        inserts: list[Row] = []
+        for share in shares:
+            place = (share.resource.project_id, share.resource.cloud_id)
+            gone += [(*key_of(share.resource), to_us(one.at), one.key) for one in share.taken]
+            inserts += [observation_row(one, one.key, self._held[place].next) for one in share.given]
+            self._touched.add(place)
+        remove(self.connection, schema.observation, _OF_OBSERVATION, gone)
+        bulk_insert(self.connection, schema.observation, inserts)
+        self.inserted += len(inserts)
+        resources = [share.resource for share in shares]
+        said = rows.observations_of(self.connection, resources)
+        self._writer.write(self._remade(said, whole(self.connection, resources)))
 
     # --- the timelines -----------------------------------------------------------------------
 

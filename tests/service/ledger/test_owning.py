@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from itertools import permutations
+from random import Random
 
 import pytest
 
@@ -144,6 +145,74 @@ def test_owners_are_told_in_the_order_of_their_lives(ledger: Ledger) -> None:
     )
 
     assert ledger.owners(VOLUME, ["disk", "lost", "none"]) == {"disk": [(PROJECT, CLOUD), (OTHER, CLOUD)]}
+
+
+def transfer(project_id: str, when: str) -> tuple[Observation, ...]:
+    return said(NOBODY, Verb.LEFT, when), said(project_id, Verb.ENTERED, when, size=10)
+
+
+COMES_BACK = (
+    (said(PROJECT, Verb.CREATED, "10:00", size=10),),
+    (said(NOBODY, Verb.CHANGED, "10:30", size=20),),
+    transfer(OTHER, "11:00"),
+    (said(NOBODY, Verb.CHANGED, "11:30", size=30),),
+    transfer(PROJECT, "12:00"),
+    (said(NOBODY, Verb.DELETED, "13:00"),),
+)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_comes_back_to_its_first_owner_is_the_same_in_any_order_and_pieces(
+    ledger: Ledger, seed: int
+) -> None:
+    """What was copied to the wrong one, before more was known, is taken back."""
+    order = Random(seed)
+    messages = [*COMES_BACK, *order.sample(COMES_BACK, 2)]
+    order.shuffle(messages)
+
+    while messages:
+        size = order.randint(1, 3)
+        ledger.hear(Heard(tuple(one for message in messages[:size] for one in message)))
+        del messages[:size]
+
+    assert sizes(ledger, PROJECT) == [("10:00", 10), ("10:30", 20), ("12:00", 10), ("13:00", "end")]
+    assert sizes(ledger, OTHER) == [("11:00", 10), ("11:30", 30), ("12:00", "end")]
+
+
+def test_what_comes_back_is_the_same_whoever_hears_what(ledger_url: str) -> None:
+    """Three collectors share the messages of many volumes, each in an order of its own."""
+    volumes = [f"disk-{number}" for number in range(12)]
+    Ledger.open(ledger_url).close()
+    failures: list[BaseException] = []
+
+    def collect(number: int) -> None:
+        order = Random(number)
+        mine = [(name, message) for name in volumes for message in COMES_BACK[number::3]]
+        order.shuffle(mine)
+        try:
+            with Ledger.open(ledger_url) as ledger:
+                for first in range(0, len(mine), 4):
+                    batch = mine[first : first + 4]
+                    ledger.hear(Heard(tuple(renamed(one, name) for name, part in batch for one in part)))
+        except BaseException as error:  # noqa: BLE001 -- told by the test
+            failures.append(error)
+
+    threads = [threading.Thread(target=collect, args=(number,)) for number in range(3)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(120)
+
+    assert failures == []
+    with Ledger.open(ledger_url) as ledger:
+        for name in volumes:
+            assert sizes(ledger, PROJECT, name) == [
+                ("10:00", 10),
+                ("10:30", 20),
+                ("12:00", 10),
+                ("13:00", "end"),
+            ]
+            assert sizes(ledger, OTHER, name) == [("11:00", 10), ("11:30", 30), ("12:00", "end")]
 
 
 @pytest.mark.parametrize("rounds", [25])
