@@ -7,6 +7,7 @@ at once.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import time
@@ -207,19 +208,32 @@ def _sqlite_engine(url: URL, *, create: bool) -> Engine:
 
 
 def _prepare_file(path: Path, *, create: bool) -> None:
-    """Make the file, for its owner's eyes only, before SQLite makes one for everybody's."""
+    """Make the file, for its owner's eyes only, before SQLite makes one for everybody's.
+
+    A file that is there is never opened by us: closing it would take away all locks that connections of
+    this process have on it (fcntl(2)), and another process could then remove the log that they write.
+    """
     if not create:
         if not path.exists():
             raise LedgerError(f"There is no ledger at {path}", hint="usance extract makes one")
         return
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if not path.is_file():
+            raise _unusable(path, "it is no file") from None
+        if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
+            raise _unusable(path, os.strerror(errno.EACCES)) from None
     except OSError as error:
-        raise LedgerError(
-            f"The ledger {path} can't be opened for writing: {error.strerror}",
-            hint="the spool directory must exist and be writable by the user that runs usance",
-        ) from error
+        raise _unusable(path, error.strerror) from error
+
+
+def _unusable(path: Path, reason: str) -> LedgerError:
+    return LedgerError(
+        f"The ledger {path} can't be opened for writing: {reason}",
+        hint="the spool directory must exist and be writable by the user that runs usance",
+    )
 
 
 def _set_up_sqlite(raw: sqlite3.Connection, _record: object) -> None:

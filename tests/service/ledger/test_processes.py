@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import said
 from service.ledger import worker
 from usance.ledger import schema
 from usance.ledger.ledger import Ledger
@@ -37,15 +38,15 @@ def finish(process: subprocess.Popen[str], timeout_s: float = 120) -> str:
 
 def assert_ledger_holds_the_history_once(ledger: Ledger) -> None:
     batches = list(worker.history())
-    said: dict[str, list] = {}
+    heard: dict[str, list] = {}
     for one in (one for batch in batches for one in batch.observations):
-        said.setdefault(one.resource.id, []).append(one)
+        heard.setdefault(one.resource.id, []).append(one)
     looks = [batch.look for batch in batches if batch.look is not None]
-    expected = [timeline(said[name], looks) for name in sorted(said)]
+    expected = [timeline(heard[name], looks) for name in sorted(heard)]
     with ledger._store.read() as connection:
         kept = connection.execute(schema.observation.select()).all()
 
-    assert len(kept) == sum(map(len, said.values()))
+    assert len(kept) == sum(map(len, heard.values()))
     assert [one.timeline for one in ledger.timelines(*PLACE, SERVER)] == expected
 
 
@@ -110,8 +111,40 @@ def test_one_extracts_and_several_read_and_nothing_is_locked(ledger_url: str) ->
     Ledger.open(ledger_url).close()
     processes = [start("write", ledger_url, seconds), *(start("read", ledger_url, seconds) for _ in range(3))]
 
-    said = [finish(one, seconds + 120) for one in processes]
+    told = [finish(one, seconds + 120) for one in processes]
 
-    assert [one.split()[0] for one in said] == ["wrote", "read", "read", "read"]
+    assert [one.split()[0] for one in told] == ["wrote", "read", "read", "read"]
     with Ledger.open(ledger_url) as ledger:
         assert ledger.revision(*PLACE) > 5
+
+
+ELSEWHERE = """
+import sys
+from usance.ledger.ledger import Ledger
+
+with Ledger.open(sys.argv[1]) as ledger:
+    print(len(ledger.projects()))
+"""
+
+
+def test_ledger_opened_twice_in_one_process_keeps_its_locks(sqlite_url: str) -> None:
+    """Who closes a file takes the process's locks off it: then another process would remove our log."""
+
+    def projects_elsewhere() -> int:
+        done = subprocess.run(
+            [sys.executable, "-c", ELSEWHERE, sqlite_url],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return int(done.stdout)
+
+    with Ledger.open(sqlite_url) as ledger:
+        ledger.observe(*PLACE, said.batch(said.created("one", "10:00", project_id=worker.PROJECT)))
+        Ledger.open(sqlite_url).close()
+        before = projects_elsewhere()
+        for name in ("other", "third"):
+            ledger.observe(name, worker.CLOUD, said.batch(said.created("web", "10:00", project_id=name)))
+
+        assert (before, projects_elsewhere()) == (1, 3)
