@@ -89,11 +89,13 @@ _NAMES: Final = joined(schema.name, (*_OF_THING, "since_at", "name"), _OF_THING)
 def remember_named(connection: Connection, named: Iterable[Named]) -> None:
     """Note names as they were heard, each with its own instant.
 
-    What the ledger has already for that instant is not written again.
+    What the ledger has already for that instant is not written again. Of several names of one instant
+    the greatest counts, whatever came first; any name counts before none.
     """
     heard: dict[tuple[str, str], dict[datetime, str]] = {}
     for one in named:
-        heard.setdefault((one.kind, one.id), {})[one.at] = one.name
+        known_at = heard.setdefault((one.kind, one.id), {})
+        known_at[one.at] = max(one.name, known_at.get(one.at, ""))
     given: dict[tuple[str, str], dict[int, str]] = {}
     for (kind, thing), names_heard in heard.items():
         own = given.setdefault((kind, clean(thing)), {})
@@ -106,6 +108,8 @@ def remember_named(connection: Connection, named: Iterable[Named]) -> None:
         had = known.get((kind, thing), {})
         for since_at, name in sorted(own.items()):
             before = max((at for at in had if at <= since_at), default=None)
+            if before == since_at and had[before] >= name:
+                continue
             if before is None or had[before] != name:
                 had[since_at] = name
                 fresh.append((kind, thing, since_at, name))

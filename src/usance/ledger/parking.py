@@ -171,15 +171,17 @@ class Parking:
     def bound(self, cloud_id: str, most: int) -> int:
         """Keep at most so many messages of a cloud: the oldest go. Return how many went."""
         table = schema.parked
-        newest_first = select(table.c.at).where(table.c.cloud_id == cloud_id).order_by(table.c.at.desc())
+        age = (table.c.at, table.c.id)  # all of a batch came at one instant
+        newest_first = (
+            select(*age).where(table.c.cloud_id == cloud_id).order_by(*(column.desc() for column in age))
+        )
         with self._store.write() as connection:
-            first_to_go = connection.execute(newest_first.offset(most).limit(1)).scalar()
+            first_to_go = connection.execute(newest_first.offset(most).limit(1)).first()
             if first_to_go is None:
                 return 0
-            # Those of one instant go together: that leaves fewer rather than more.
-            gone = connection.execute(
-                delete(table).where(table.c.cloud_id == cloud_id, table.c.at <= first_to_go)
-            )
+            at, message_id = first_to_go
+            is_old = (table.c.at < at) | ((table.c.at == at) & (table.c.id <= message_id))
+            gone = connection.execute(delete(table).where(table.c.cloud_id == cloud_id, is_old))
             return gone.rowcount
 
 

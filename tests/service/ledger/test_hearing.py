@@ -106,3 +106,20 @@ def test_no_more_messages_are_kept_than_allowed_and_the_oldest_go(ledger: Ledger
     assert gone == 2
     assert ledger.parking.bound(CLOUD, 3) == 0
     assert sorted(one.id for one in ledger.parking.page()) == ["2", "3", "4"]
+
+
+def test_as_many_messages_are_kept_as_allowed_where_all_came_at_once(ledger: Ledger) -> None:
+    ledger.hear(Heard(parked=tuple(parked(str(one)) for one in range(9))))
+
+    gone = ledger.parking.bound(CLOUD, 3)
+
+    assert (gone, ledger.parking.counts()) == (6, {CLOUD: 3})
+
+
+def test_names_of_one_instant_are_the_same_in_any_order(ledger: Ledger) -> None:
+    anna, berta, unnamed = (Named("user", "u1", name, at("10:00")) for name in ("anna", "berta", ""))
+    ledger.hear(Heard(names=(berta,)))
+    ledger.hear(Heard(names=(anna, unnamed)))
+    ledger.hear(Heard(names=(unnamed,)))
+
+    assert ledger.names("user", ["u1"]) == {"u1": "berta"}
