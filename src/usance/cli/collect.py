@@ -32,7 +32,7 @@ LOG = logging.getLogger(__name__)
         "usance collect",
         "usance collect --config-file /etc/usance/usance.conf",
         "usance collect --cloud waw",
-        "RABBITMQ_URL=amqp://openstack:secret@mq.example.org:5672/ usance collect",
+        "usance collect --listen 127.0.0.1:9114",
     ),
 )
 @configuration_options

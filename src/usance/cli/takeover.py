@@ -35,15 +35,13 @@ def import_() -> None:
 @import_.command(
     short_help="Take over Almanach's database.",
     epilog=examples(
-        "mongoexport --db almanach --collection entity --out dump/entity.json",
-        "mongoexport --db almanach --collection volume_type --out dump/volume_type.json",
         "usance import almanach dump --dry-run",
         "usance import almanach dump",
     ),
 )
 @configuration_options
 @output_option
-@click.argument("dump", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.argument("dump", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--cloud-id", metavar="ID", help="Cloud that all of it is of. Default: that of the configuration."
 )

@@ -108,7 +108,7 @@ def test_a_file_of_4_means_what_it_meant():
 
     assert settings.api.almanach_version == 4
     assert settings.api.private_key == "my secret token of 4"
-    assert settings.collector.routing_keys == ("almanach.info",)
+    assert settings.collector.routing_keys == ("almanach.info", "almanach.error")  # as Almanach 4 read both
     assert len(settings.collector.brokers) == 2
 
 
