@@ -63,8 +63,16 @@ class Intake:
             self._waiting.clear()
             self._bytes = 0
             return []
-        taken = [self._waiting.popleft() for _ in range(min(self._size, len(self._waiting)))]
-        self._bytes -= sum(len(one.body) for one in taken)
+        return self._taken()
+
+    def _taken(self) -> list[Delivery]:
+        """Take what makes a batch: at least one message, and then as many as are not too much."""
+        taken: list[Delivery] = []
+        size = 0
+        while self._waiting and len(taken) < self._size and size < _MOST_BYTES:
+            taken.append(self._waiting.popleft())
+            size += len(taken[-1].body)
+        self._bytes -= size
         return taken
 
     async def _anything(self, patience: float | None) -> None:
