@@ -134,9 +134,16 @@ class Collector:
     # --- housekeeping ------------------------------------------------------------------------
 
     async def _keep_house_for_ever(self) -> None:
+        is_told = False
         while True:
             await asyncio.sleep(_HOUSEKEEPING_S)
-            await self._keep_house()
+            try:
+                await self._keep_house()
+            except Exception:
+                # What it has to tell is kept, and told the next time.
+                if not is_told:
+                    LOG.exception("the housekeeping failed, and is tried again")
+                is_told = True
 
     async def _keep_house(self) -> None:
         """Note that we listen, what was ignored, and let the oldest parked messages go.
