@@ -105,9 +105,7 @@ class Keeper:
             return Kept(self._write(entries), 0)
         except LedgerError:
             raise
-        except Exception as error:
-            if is_connection_lost(error):
-                raise LedgerError("the connection to the ledger was lost") from error
+        except Exception as error:  # noqa: BLE001 -- the parts are tried, and in the end parked or raised
             return self._apart(entries, park, error)
 
     def _apart(self, entries: Sequence[Entry], park: Park, error: Exception) -> Kept:
@@ -139,7 +137,12 @@ class Keeper:
         batch = together([one.understood for one in entries], self.ledger)
         if not (batch.observations or batch.names or batch.parked):
             return HeardOf(0, 0, 0, 0)
-        return self.ledger.hear(batch)
+        try:
+            return self.ledger.hear(batch)
+        except Exception as error:
+            if is_connection_lost(error):  # that is no message's fault
+                raise LedgerError("the connection to the ledger was lost") from error
+            raise
 
 
 def together(understood: Sequence[Understood], ledger: Ledger, unparked: Sequence[str] = ()) -> Heard:

@@ -92,7 +92,8 @@ class Understanding:
             reason=" ".join(reason.split())[:_REASON],
             at=now,
             event_type=event_type[:_TYPE],
-            id=digest[:_ID],
+            # Two clouds may get one message: each keeps, replays and drops its own.
+            id=hashlib.sha256(f"{self._cloud_id}\n{digest}".encode()).hexdigest()[:_ID],
         )
 
     def _tell_of_fault(self, event_type: str, error: Exception) -> None:

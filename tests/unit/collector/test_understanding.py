@@ -66,12 +66,24 @@ def test_the_same_message_has_the_same_id_wherever_it_was_cut(understanding):
 
 
 def test_what_is_too_large_is_told_by_the_digest_of_all_of_it(understanding):
-    cut = Delivery(1, "q", b"x" * 1000, 200_000, "ab" * 32, is_repeated=False)
+    one, same, other = (
+        Delivery(1, "q", b"x" * 1000, 200_000, digest * 32, is_repeated=False)
+        for digest in ("ab", "ab", "cd")
+    )
 
-    parked = understanding.of(cut, NOW).parked
+    parked = understanding.of(one, NOW).parked
 
-    assert (parked.id, parked.size, len(parked.body)) == ("ab" * 16, 200_000, 1000)
+    assert (parked.size, len(parked.body)) == (200_000, 1000)
+    assert parked.id == understanding.of(same, NOW).parked.id != understanding.of(other, NOW).parked.id
     assert "larger than 100000 bytes" in parked.reason
+
+
+def test_each_cloud_parks_its_own_even_of_one_message(understanding):
+    elsewhere = Understanding("region2", EVENTS, largest=100_000, kept=1000)
+
+    here, there = (one.of(delivered(b"nothing"), NOW).parked for one in (understanding, elsewhere))
+
+    assert here.id != there.id
 
 
 def test_what_stays_of_the_context_is_what_the_readers_ask_for():
