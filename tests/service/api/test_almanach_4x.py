@@ -334,7 +334,21 @@ def test_a_field_of_a_volume_that_can_not_be_is_refused(one_api: str, wrong: dic
     assert said(Client(one_api).post("/project/p1/volume", volume_body(None, **wrong))) == (400, INVALID)
 
 
-@pytest.mark.parametrize("date", ["A_BAD_DATE", "", None, 5, "2016-02-30T00:00:00Z", "x" * 1000, [], "1"])
+@pytest.mark.parametrize(
+    "date",
+    [
+        "A_BAD_DATE",
+        "",
+        None,
+        5,
+        "2016-02-30T00:00:00Z",
+        "x" * 1000,
+        [],
+        "1",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59Z",
+    ],
+)
 def test_a_date_that_is_none_is_refused(one_api: str, date: Any) -> None:
     answer = Client(one_api).post("/project/p1/instance", instance_body(created_at=date))
 

@@ -94,6 +94,15 @@ def test_dates_before_1970_are_read():
     assert found.start == datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
+def test_what_no_database_keeps_is_left_out_of_texts():
+    document = {**ENTITY, "name": "w\ud800", "metadata": {"a\ud800": "b\ud800", "c": "d\0"}}
+
+    found = stored(document, 1)
+
+    assert isinstance(found, Stored)
+    assert (found.name, found.metadata) == ("w ", '{"a ":"b ","c":"d "}')
+
+
 def test_a_type_of_volumes_is_read():
     assert stored({"volume_type_id": "t", "volume_type_name": "ssd"}, 1) == StoredType("t", "ssd")
 
@@ -108,6 +117,8 @@ def test_a_type_of_volumes_is_read():
         {**ENTITY, "start": None},
         {**ENTITY, "start": {"$date": "yesterday"}},
         {**ENTITY, "start": {"$date": {"$numberLong": "9" * 30}}},
+        {**ENTITY, "start": {"$date": "0001-01-01T00:00:00Z"}},
+        {**ENTITY, "end": {"$date": "9999-12-31T23:59:59Z"}},
         {**ENTITY, "end": {"$date": True}},
         {**ENTITY, "entity_id": ""},
         {**ENTITY, "project_id": 7},
@@ -164,6 +175,17 @@ def test_a_broken_file_is_an_error_that_says_where(tmp_path: Path, content: byte
 
     with pytest.raises(UsanceError, match=r"entity\.json, after \d+ characters"):
         list(documents(path))
+
+
+@pytest.mark.timeout(30)
+def test_a_document_as_large_as_mongodb_takes_is_no_work(tmp_path: Path):
+    path = tmp_path / "entity.json"
+    many = [{"b": 1}] * 1_200_000
+    path.write_text(json.dumps([{"a": many}, ENTITY]))
+
+    first, second = documents(path)
+
+    assert (len(first["a"]), second) == (len(many), ENTITY)
 
 
 def test_a_directory_stands_for_its_files(tmp_path: Path):

@@ -22,6 +22,7 @@ from usance.api.almanach.texts import (
     MOST_ATTACHMENTS,
     clean,
     is_identifier,
+    is_in_reach,
 )
 from usance.api.errors import RefusedError
 from usance.config.instants import parse_instant
@@ -117,9 +118,12 @@ def _date(value: Any) -> datetime:
     if not isinstance(value, str):
         raise refusals.bad_date()
     try:
-        return parse_instant(value)
+        found = parse_instant(value)
     except ValueError:
         raise refusals.bad_date() from None
+    if not is_in_reach(found):
+        raise refusals.bad_date()
+    return found
 
 
 # --- periods ---------------------------------------------------------------------------------

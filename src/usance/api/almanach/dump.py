@@ -24,6 +24,7 @@ from usance.api.almanach.texts import (
     MOST_ATTACHMENTS,
     clean,
     is_identifier,
+    is_in_reach,
 )
 from usance.config.instants import parse_instant
 from usance.model.errors import UsanceError
@@ -100,7 +101,7 @@ def _documents(path: Path, file: BinaryIO) -> Iterator[Any]:
     text = ""
     done = 0  # characters before `text`
     while True:
-        chunk = file.read(_CHUNK)
+        chunk = file.read(max(_CHUNK, len(text)))  # a large document is tried a few times, not each time
         try:
             text += decode(chunk, final=not chunk)
         except UnicodeDecodeError as error:
@@ -195,6 +196,13 @@ def _instant(document: dict[str, Any], name: str) -> datetime | None:
         value = _plain(value["$date"])
     if value is None:
         return None
+    found = _date(value)
+    if found is None or not is_in_reach(found):
+        raise NotUsableError(f"its {name} is no date")
+    return found
+
+
+def _date(value: Any) -> datetime | None:
     try:
         if isinstance(value, int) and not isinstance(value, bool):
             return EPOCH + timedelta(milliseconds=value)
@@ -202,7 +210,7 @@ def _instant(document: dict[str, Any], name: str) -> datetime | None:
             return parse_instant(value).astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise NotUsableError(f"its {name} is no date")
+    return None
 
 
 def _identifier(document: dict[str, Any], name: str) -> str:
@@ -243,7 +251,7 @@ def _metadata(document: dict[str, Any]) -> str | None:
     if not isinstance(value, dict) or not value:
         return None
     # MongoDB takes no dots in keys; Almanach 4.x reads a circumflex as one.
-    told = {key.replace("^", "."): one for key, one in value.items() if isinstance(one, str)}
+    told = {clean(key.replace("^", ".")): clean(one) for key, one in value.items() if isinstance(one, str)}
     text = msgspec.json.encode(told, order="sorted").decode()
     if len(text) > LONGEST_METADATA:
         raise NotUsableError("its metadata is too long")

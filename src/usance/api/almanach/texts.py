@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any, Final
 
 LONGEST_ID: Final = 255
@@ -11,6 +12,10 @@ LONGEST_METADATA: Final = 16 * 1024
 MOST_ATTACHMENTS: Final = 1000
 LARGEST: Final = 2**63 - 1
 """The greatest integer that a ledger keeps."""
+
+FIRST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+BEYOND: Final = datetime(2200, 1, 1, tzinfo=UTC)
+"""Nothing lived before the first, nor in the second: at the ends of the calendar nobody can count."""
 
 # What no database, terminal or format takes: control characters, and halves of characters.
 _FORBIDDEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -24,3 +29,8 @@ def is_identifier(value: Any) -> bool:
 def clean(text: str) -> str:
     """Return a text with a blank for what can't be kept."""
     return _FORBIDDEN.sub(" ", text)
+
+
+def is_in_reach(instant: datetime) -> bool:
+    """Whether a resource can have lived then."""
+    return FIRST <= instant < BEYOND
