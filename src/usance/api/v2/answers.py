@@ -41,7 +41,7 @@ class Project(Struct, frozen=True):
     last_recorded_at: Annotated[Instant | None, _is("When the ledger last learnt anything of it.")]
 
 
-class Oddity(Struct, frozen=True):
+class Anomaly(Struct, frozen=True):
     """Something that sources say and that can't all be so."""
 
     code: Annotated[str, _is('What it is, for instance "seen-after-deletion".')]
@@ -65,7 +65,7 @@ class Resource(Struct, frozen=True):
     state: Annotated[str | None, _is("Of a server, Nova's vm_state.")]
     accounted: Annotated[Accounted, _ACCOUNTED]
     described: Annotated[dict[str, Value], _is("The last that is known: name, metadata, host, zone ...")]
-    anomalies: Annotated[tuple[Oddity, ...], _is("What sources say of it and that can't all be so.")]
+    anomalies: Annotated[tuple[Anomaly, ...], _is("What sources say of it and that can't all be so.")]
     revision: Annotated[int, _is("The project's, in which it became so.")]
 
 
@@ -134,7 +134,7 @@ class Usage(Struct, frozen=True):
     end: Annotated[Instant, _is("Of the period, or of the day or month in it; not later than the present.")]
     resources: Annotated[
         int | None,
-        _is("Different resources that used at least a second; null where flavors or states are told apart."),
+        _is("Different resources that used at least a second; null where they were not counted."),
     ]
     seconds: Annotated[int, _is("Of existence: wall_s and suspended_s.")]
     wall_s: Annotated[int, _is("Seconds in states that don't count as suspended.")]
@@ -228,7 +228,7 @@ def resource_of(row: ResourceRow) -> Resource:
         row.state,
         row.accounted,
         row.described,
-        tuple(Oddity(one.code, one.at) for one in row.anomalies),
+        tuple(Anomaly(one.code, one.at) for one in row.anomalies),
         row.revision,
     )
 

@@ -146,6 +146,11 @@ USAGE: Final = (
         "States of servers that count as suspended: no vCPUs are counted in them. Empty: none. Default: as "
         "the operator configured it.",
     ),
+    parameters.switch(
+        "count_resources",
+        "Whether different resources are counted. Where flavors or states are told apart or asked for, that "
+        "reads every span of the period. Default: where it costs nothing.",
+    ),
     _FORMAT,
 )
 
@@ -239,6 +244,7 @@ class Summed(msgspec.Struct, frozen=True):
     window: Window | None
     suspended: tuple[str, ...]
     until: datetime  # up to which is counted: the present, or the end of the period
+    count_resources: bool | None  # None: where it costs nothing
     is_closed: bool  # the period is over
 
 
@@ -264,6 +270,7 @@ def summed(values: Values, caller: Caller, settings: ApiSettings, now: datetime)
             sorted(settings.suspended_states if states is None else {one for one in states if one})
         ),
         until=min(period.end, now),
+        count_resources=values.get("count_resources"),
         is_closed=period.end <= now and end is not None,
     )
 

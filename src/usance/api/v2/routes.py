@@ -211,6 +211,7 @@ async def _usage(
             by=summed.by,
             window=summed.window,
             suspended_states=summed.suspended,
+            count_resources=summed.count_resources,
         )
         while piece := [answers.usage_of(one) for one in islice(found, PIECE)]:
             yield piece
