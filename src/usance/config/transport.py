@@ -41,6 +41,12 @@ def read_address(address: str, place: str, *, tls: bool) -> BrokerSettings:
         raise ConfigurationError(f"{place} is no address of a RabbitMQ", hint=_HINT)
     try:
         parts = urlsplit(address)
+        if "@" in f"{parts.path}{parts.query}{parts.fragment}":
+            # A slash in a password ends the host: the rest of it would be told as the virtual host.
+            raise ConfigurationError(
+                f"{place}: an address has an @ behind its host",
+                hint="write what is special in a password or a virtual host as %2F, %3F, %23, %40",
+            )
         query = parse_qs(parts.query)
         over_tls = tls or scheme in _TLS or query.get("ssl", ["0"])[-1].lower() in {"1", "true", "yes", "on"}
         hosts = tuple(_hosts(parts.netloc, _TLS_PORT if over_tls else _PORT))

@@ -63,7 +63,11 @@ def test_several_addresses_are_told_from_several_hosts_of_one(read):
 
 
 @pytest.mark.parametrize(
-    "address", ["http://one/", "one:5672", "rabbit://", "rabbit://one:port", "rabbit://a:hush@one:99999/"]
+    "address",
+    [
+        *("http://one/", "one:5672", "rabbit://", "rabbit://one:port", "rabbit://a:hush@one:99999/"),
+        *("rabbit://a:12/hush@one/", "rabbit://a:12?hush@one/", "rabbit://a:12#hush@one/"),
+    ],
 )
 def test_an_address_that_is_none_is_refused_without_its_password(read, address):
     with pytest.raises(ConfigurationError, match="transport_url") as caught:
