@@ -8,6 +8,7 @@ at once.
 from __future__ import annotations
 
 import errno
+import math
 import os
 import sqlite3
 import time
@@ -26,6 +27,7 @@ from usance.model.errors import ConfigurationError, LedgerError
 BUSY_TIMEOUT_S: Final = 30
 CHUNK: Final = 1000  # rows in one insert
 ROWS_TO_COUNT: Final = 2000
+_DEADLINE: Final = "usance_deadline"
 _STEPS: Final = 10_000  # of SQLite's machine, about a millisecond, between two looks at the clock
 _WRITE: Final = "usance_write"
 
@@ -69,21 +71,25 @@ class Store:
 
     @contextmanager
     def _bounded(self, connection: Connection) -> Iterator[None]:
-        """Give up what takes too long: on SQLite the transaction, on PostgreSQL a statement of it."""
+        """Give up what takes too long: on SQLite the transaction, on PostgreSQL a statement of it.
+
+        What reads many rows one after the other gives up with :func:`hold_patience`, on both.
+        """
         if self.patience_s is None:
             yield
             return
-        if not self.is_sqlite:
-            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(1000 * self.patience_s)}")
-            yield
-            return
+        deadline = connection.info[_DEADLINE] = time.monotonic() + self.patience_s
         raw: Any = connection.connection.driver_connection
-        deadline = time.monotonic() + self.patience_s
-        raw.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+        if self.is_sqlite:
+            raw.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+        else:
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(1000 * self.patience_s)}")
         try:
             yield
         finally:
-            raw.set_progress_handler(None, 0)
+            connection.info.pop(_DEADLINE, None)
+            if self.is_sqlite:
+                raw.set_progress_handler(None, 0)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -129,6 +135,12 @@ class Store:
                     time.sleep(0.02)
             finally:
                 raw.close()
+
+
+def hold_patience(connection: Connection) -> None:
+    """Give up a transaction that reads for longer than its store has patience. Raises LedgerError."""
+    if time.monotonic() > connection.info.get(_DEADLINE, math.inf):
+        raise LedgerError("The ledger did not answer in time", hint="ask for less at once")
 
 
 def file_of(url: str) -> Path | None:

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Text, and_, cast, or_,
 
 from usance.ledger.answers import Amounts, By, UsageRow, Window
 from usance.ledger.counting import DAY_S, SECOND_US, Stretch, inferred, measures
+from usance.ledger.engine import hold_patience
 from usance.ledger.schema import RESOURCE_KEY
 from usance.ledger.standing import Standing
 from usance.model.period import Period, epoch_seconds, from_us, month_of
@@ -169,7 +170,9 @@ def add_spans(
     found = connection.execute(query, execution_options={"yield_per": _ROWS})
     seen: set[tuple[Group, int]] | None = set() if each_group else None
     current: Any = None
-    for row in found:
+    for number, row in enumerate(found):
+        if number % _ROWS == 0:
+            hold_patience(connection)
         if seen is not None and row[:4] != current:
             current = row[:4]
             seen.clear()
