@@ -82,6 +82,13 @@ class Collector:
         # One that has just begun knows no signals yet; it has nothing either.
         assert status in (0, -signal.SIGKILL, -signal.SIGTERM), f"see {self.directory / 'collector.log'}"
 
+    def take_stock(self) -> None:
+        """Start it for the first time, wait until it has taken stock, and end it."""
+        self.start()
+        said = self.directory / "collector.log"
+        wait_for("the collector to take stock", lambda: "took stock" in said.read_text(), limit_s=180)
+        self.stop()
+
     @contextmanager
     def killed_at_random(self, seed: int = 0) -> Iterator[None]:
         """Kill it again and again, each time after some seconds, and start it anew; in the end it runs."""

@@ -92,6 +92,7 @@ def story(lab: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stor
         storage = StorageDay(owner, taker)
         owner.first_act()
         throw_away(lab)  # what happened before anybody listened
+        collector.take_stock()
         with collector.killed_at_random():
             play([owner.second_act, partial(_store, storage, owner)])
             _attach_interface(owner)

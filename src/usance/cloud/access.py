@@ -127,8 +127,8 @@ class Cloud:
         scope, _ = self.scope_of(project)
         return await self._images.uris(scope, ids)
 
-    async def volume_type_names(self, project: Project, ids: Iterable[str]) -> dict[str, str]:
-        """Return the names of volume types: those that an administrator sees, or else this project."""
+    async def volume_type_names(self, project: Project, ids: Iterable[str] | None = None) -> dict[str, str]:
+        """Return the names of volume types, all or these: what an administrator or else this project sees."""
         scope = self._admin or self.scope_of(project)[0]
         return await self._volume_types.names(scope, ids)
 

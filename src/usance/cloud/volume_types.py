@@ -40,13 +40,16 @@ class VolumeTypes:
         self._listed: set[TokenScope] = set()
         self._asking = asyncio.Lock()
 
-    async def names(self, scope: TokenScope, ids: Iterable[str]) -> dict[str, str]:
-        """Return the names of the types that Cinder tells. Raises CloudError if it can't be asked."""
-        wanted = sorted({*ids})
+    async def names(self, scope: TokenScope, ids: Iterable[str] | None = None) -> dict[str, str]:
+        """Return the names of the types that Cinder tells, all or these.
+
+        Raises CloudError if it can't be asked.
+        """
+        wanted = None if ids is None else {*ids}
         async with self._asking:
-            if scope not in self._listed and not self._names.keys() >= {*wanted}:
+            if scope not in self._listed and (wanted is None or not self._names.keys() >= wanted):
                 await self._list(scope)
-        return {one: self._names[one] for one in wanted if one in self._names}
+        return {one: name for one, name in sorted(self._names.items()) if wanted is None or one in wanted}
 
     async def _list(self, scope: TokenScope) -> None:
         """List the types; administrators must say that they want those of some projects, too."""

@@ -82,10 +82,15 @@ async def remember_users(run: LedgerThread, cloud: Cloud, at: datetime) -> None:
         await run(run.ledger.remember_names, kind, await cloud.user_names(unnamed), at=at)
 
 
-async def remember_volume_types(run: LedgerThread, cloud: Cloud, project: Project, at: datetime) -> list[str]:
-    """Look up the volume types that a collector heard of by their ids alone; return what went wrong."""
-    unnamed = await run(run.ledger.unnamed, TYPE_NAMES)
-    if not unnamed:
+async def remember_volume_types(
+    run: LedgerThread, cloud: Cloud, project: Project, at: datetime, *, every: bool = False
+) -> list[str]:
+    """Look up the volume types that a collector heard of by their ids alone; return what went wrong.
+
+    With *every*, all that there are: those that it will hear of, too.
+    """
+    unnamed = None if every else await run(run.ledger.unnamed, TYPE_NAMES)
+    if unnamed == []:
         return []
     try:
         found = await cloud.volume_type_names(project, unnamed)

@@ -238,7 +238,7 @@ def _prepare_file(path: Path, *, create: bool) -> None:
         if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
             raise _unusable(path, os.strerror(errno.EACCES)) from None
     except OSError as error:
-        raise _unusable(path, error.strerror) from error
+        raise _unusable(path, str(error.strerror)) from error
 
 
 def _unusable(path: Path, reason: str) -> LedgerError:

@@ -22,11 +22,11 @@ from usance.cloud.access import Cloud, open_cloud
 from usance.cloud.projects import Project
 from usance.config.settings import ExtractRequest, Settings
 from usance.extraction.executor import LedgerThread
-from usance.extraction.naming import Mentions, remember_projects
+from usance.extraction.naming import Mentions, remember_projects, remember_volume_types
 from usance.extraction.observing import Observer, Outcome
 from usance.ledger.ledger import Ledger
 from usance.model.errors import UsanceError, first_of
-from usance.model.resource import ENERGY
+from usance.model.resource import ENERGY, VOLUME
 from usance.reconcile.memory import memory_of
 from usance.sources.registry import find_sources
 from usance.sources.source import Source
@@ -63,6 +63,11 @@ async def _in(cloud: Cloud, settings: Settings, thread: LedgerThread) -> Stock:
     troubles = [f"{what}: {reason}" for what, reason in selection.refused]
     await remember_projects(thread, cloud, selection.projects, cloud.clock.now())
     mentions = Mentions(thread, cloud.cloud_id)
+    sources = [one for one in find_sources(cloud, settings) if one.kind != ENERGY]
+    if selection.projects and any(one.kind == VOLUME for one in sources):
+        # First, since the collector listens already: a message names a volume's type by its id alone.
+        now = cloud.clock.now()
+        troubles += await remember_volume_types(thread, cloud, selection.projects[0], now, every=True)
     looks = observations = 0
 
     async def look(source: Source) -> None:
@@ -80,9 +85,8 @@ async def _in(cloud: Cloud, settings: Settings, thread: LedgerThread) -> Stock:
         await observer.observe(due, ExtractRequest(), _silent, then)
 
     async with asyncio.TaskGroup() as tasks:
-        for source in find_sources(cloud, settings):
-            if source.kind != ENERGY:
-                tasks.create_task(look(source))
+        for source in sources:
+            tasks.create_task(look(source))
     return Stock(cloud.cloud_id, looks, observations, tuple(troubles))
 
 
