@@ -25,13 +25,18 @@ def test_what_takes_too_long_is_given_up_and_the_next_question_has_its_own_time(
     assert answers == [1, 2]
 
 
+def read_for_ever(store):
+    with store.read() as connection:
+        while True:
+            connection.exec_driver_sql("SELECT 1").scalar()
+            hold_patience(connection)
+
+
 def test_what_reads_many_rows_one_after_the_other_is_given_up_too(ledger_url):
     with closing(Store(ledger_url, create=True)) as store:
         store.patience_s = 0.2
-        with pytest.raises(LedgerError, match="did not answer in time"), store.read() as connection:
-            while True:
-                connection.exec_driver_sql("SELECT 1").scalar()
-                hold_patience(connection)
+        with pytest.raises(LedgerError, match="did not answer in time"):
+            read_for_ever(store)
         with store.write() as connection:
             hold_patience(connection)
 
