@@ -20,6 +20,7 @@ NAMES = (
     "extract",
     "scale",
     "usage",
+    "api",
     "sites",
     "lab",
 )

@@ -79,6 +79,8 @@ def changes(
         last = reading.revision(connection, *place)
         if since is not None:
             since_revision = max(since_revision, revision_at(connection, *place, since))
+        if after is None and since_revision >= last:
+            return Changes((), None, last)  # what those who come back often are told most often
         order = _order(schema.timeline)
         steps = _steps(connection, place, kinds_of(asked), since=since_revision, after=after, limit=limit + 1)
         found = steps[:limit]
