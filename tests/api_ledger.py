@@ -45,7 +45,7 @@ _KINDS: dict[str, dict[str, Value]] = {
 def names(project_id: str) -> list[str]:
     """Return the words that answers about a project have, and no others."""
     if not project_id:
-        return [f"{resource_id(kind, '')}\"" for kind in (SERVER, *_KINDS)]
+        return [f'{resource_id(kind, "")}"' for kind in (SERVER, *_KINDS)]
     return [
         project_id,
         *(f"{kind}-{project_id[:8]}" for kind in (SERVER, *_KINDS)),

@@ -83,12 +83,15 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(lab: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def story(
+    lab: Place, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Story]:
     """Play the day once, and what is thrown away after it."""
     with policies("accounting"), Capture(lab.amqp_url, EXCHANGES) as capture:
         owner, taker = History(lab, DAY), History(lab, {})
         projects = (owner.project_id, taker.project_id)
         collector = Collector(lab, tmp_path_factory.mktemp("collector"), projects)
+        request.addfinalizer(collector.close)
         storage = StorageDay(owner, taker)
         owner.first_act()
         throw_away(lab)  # what happened before anybody listened
