@@ -8,6 +8,7 @@ messages are thrown away, and it finds exactly what they were about, and repairs
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -83,15 +84,13 @@ class Story:
 
 
 @pytest.fixture(scope="module")
-def story(
-    lab: Place, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[Story]:
+def story(lab: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """Play the day once, and what is thrown away after it."""
-    with policies("accounting"), Capture(lab.amqp_url, EXCHANGES) as capture:
+    with policies("accounting"), Capture(lab.amqp_url, EXCHANGES) as capture, ExitStack() as ends:
         owner, taker = History(lab, DAY), History(lab, {})
         projects = (owner.project_id, taker.project_id)
         collector = Collector(lab, tmp_path_factory.mktemp("collector"), projects)
-        request.addfinalizer(collector.close)
+        ends.callback(collector.close)
         storage = StorageDay(owner, taker)
         owner.first_act()
         throw_away(lab)  # what happened before anybody listened

@@ -9,6 +9,9 @@ from usance.config.settings import ApiSettings
 
 
 def test_the_second_piece_of_an_answer_does_not_wait_for_the_first() -> None:
-    with listen(ApiSettings(bind_port=0)) as listening:
-        with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
-            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    with (
+        listen(ApiSettings(bind_port=0)) as listening,
+        socket.create_connection(listening.getsockname()),
+        listening.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
