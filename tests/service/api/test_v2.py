@@ -181,6 +181,10 @@ def test_a_cursor_that_somebody_made_herself_is_refused(shared: Api, forged: Cur
     assert shared.refused("spans", cursor=cursors.seal(forged, question))[0] == 400
 
 
+def test_a_page_has_a_hundred_rows_or_what_the_site_allows(shared: Api) -> None:
+    assert len(shared.get("spans")["spans"]) == LIMIT_OF_THE_TESTS
+
+
 # --- formats -----------------------------------------------------------------------------------
 
 
@@ -237,6 +241,37 @@ def test_tables_have_everything_at_once_unless_a_limit_is_given(shared: Api) -> 
     assert len(as_csv(page)) == 7
     assert "next" in page.links
     assert whole.headers["content-disposition"] == 'attachment; filename="usance.csv"'
+
+
+def test_an_answer_of_many_pieces_is_one_document(ledger: Ledger) -> None:
+    begin = datetime(2018, 1, 1, tzinfo=UTC)
+    resource = Resource(MINE, CLOUD, SERVER, "old")
+    told = [
+        Observation(
+            resource,
+            Verb.CHANGED if hour else Verb.CREATED,
+            begin + timedelta(hours=hour),
+            "nova-notifications",
+            accounted={"state": "stopped" if hour % 2 else "active", "vcpus": 1},
+            created_at=None if hour else begin,
+            occurrence=f"req-{hour}",
+        )
+        for hour in range(2500)
+    ]
+    ledger.observe(MINE, CLOUD, Batch(tuple(told)))
+    days = (datetime(2026, 11, 1, tzinfo=UTC) - begin).days
+    month = {"start": "2018-01-01", "end": "2026-11-01", "group_by": "day"}
+
+    with serving_api(ledger) as url, httpx2.Client(timeout=60) as http:
+        api = Api(url, http, ledger)
+        usage = api.get("usage", **month)["usage"]
+        table = as_csv(api.ask("spans", format="csv"))
+        columns = as_parquet(api.ask("spans", format="parquet"))
+
+    assert [one["seconds"] for one in usage] == [86400] * days
+    assert len({one["start"] for one in usage}) == days
+    assert [one["start"] for one in table] == [one.at.isoformat().replace("+00:00", "Z") for one in told]
+    assert [one["start"] for one in columns] == [one.at for one in told]
 
 
 def test_no_cell_is_a_formula(shared: Api) -> None:

@@ -69,9 +69,14 @@ def most_rows(settings: ApiSettings) -> int:
     return min(settings.max_page, MAX_LIMIT)
 
 
+def usual_rows(settings: ApiSettings) -> int:
+    """Return how many rows a page has unless its caller says otherwise."""
+    return min(DEFAULT_LIMIT, most_rows(settings))
+
+
 def _limit(settings: ApiSettings, text: str) -> Parameter:
     most = most_rows(settings)
-    return parameters.integer("limit", text, least=1, most=most, default=min(DEFAULT_LIMIT, most))
+    return parameters.integer("limit", text, least=1, most=most, default=usual_rows(settings))
 
 
 def _paging(settings: ApiSettings) -> tuple[Parameter, ...]:

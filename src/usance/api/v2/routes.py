@@ -25,6 +25,7 @@ from usance.api.v2.formats import MEDIA_TYPES, Format, Writer, choose, writer
 from usance.api.v2.parameters import Parameter, read_query
 from usance.config.settings import ApiSettings
 from usance.ledger.answers import Asked
+from usance.ledger.ledger import Ledger
 from usance.model.resource import KINDS
 
 Request_ = Request[Any, Any, Any]
@@ -44,8 +45,26 @@ class Table(msgspec.Struct, frozen=True):
     is_settled: bool = True  # nothing but what is written to the ledger can change the answer
 
 
+class Tag:
+    """The tag of an answer, once the ledger was asked how old it is; and whether the caller has it."""
+
+    def __init__(self, request: Request_, ledger: Ledger, asked: Asked, what: Any) -> None:
+        self.is_known = False
+        self._given = request.headers.get("if-none-match")
+        self._ledger = ledger
+        self._asked = asked
+        self._what = what
+
+    def headers(self) -> dict[str, str]:
+        """Ask, before the answer is read: what is written meanwhile then makes another tag."""
+        tag = tag_of(self._what, self._ledger.questions.version(self._asked))
+        self.is_known = is_known(tag, self._given)
+        return {"ETag": tag}
+
+
 def v2_routes(settings: ApiSettings) -> list[ControllerRouterHandler]:
     """Return the routes of `/v2`."""
+    usual = asking.usual_rows(settings)
     parameters = {
         "projects": asking.projects_parameters(settings),
         "resources": asking.resources_parameters(settings),
@@ -68,7 +87,7 @@ def v2_routes(settings: ApiSettings) -> list[ControllerRouterHandler]:
             asked,
             is_settled=False,
         )
-        return await _listed(request, values, ledger, table)
+        return await _listed(request, values, ledger, table, usual)
 
     @get("/v2/resources", include_in_schema=False)
     async def list_resources(
@@ -78,9 +97,8 @@ def v2_routes(settings: ApiSettings) -> list[ControllerRouterHandler]:
         listed = asking.listed(values, caller, datetime.now(UTC))
         fetch = reading.resources(ledger.ledger, listed)
         question = ("resources", listed.asked, listed.sort, listed.descending)
-        return await _listed(
-            request, values, ledger, Table("resources", columns.RESOURCE, fetch, question, listed.asked)
-        )
+        table = Table("resources", columns.RESOURCE, fetch, question, listed.asked)
+        return await _listed(request, values, ledger, table, usual)
 
     @get("/v2/resources/{kind:str}/{resource_id:path}", include_in_schema=False)
     async def show_resource(
@@ -112,7 +130,7 @@ def v2_routes(settings: ApiSettings) -> list[ControllerRouterHandler]:
             listed.asked,
             is_settled=listed.until is None,
         )
-        return await _listed(request, values, ledger, table)
+        return await _listed(request, values, ledger, table, usual)
 
     @get("/v2/usage", include_in_schema=False)
     async def show_usage(
@@ -124,7 +142,7 @@ def v2_routes(settings: ApiSettings) -> list[ControllerRouterHandler]:
     async def list_changes(
         request: Request_, caller: NamedDependency[Caller], ledger: NamedDependency[LedgerAccess]
     ) -> Response[Any]:
-        return await _changes(request, _query(request, parameters["changes"]), caller, ledger)
+        return await _changes(request, _query(request, parameters["changes"]), caller, ledger, usual)
 
     return [list_projects, list_resources, show_resource, list_spans, show_usage, list_changes]
 
@@ -133,30 +151,31 @@ def v2_routes(settings: ApiSettings) -> list[ControllerRouterHandler]:
 
 
 async def _listed(
-    request: Request_, values: asking.Values, ledger: LedgerAccess, table: Table
+    request: Request_, values: asking.Values, ledger: LedgerAccess, table: Table, usual: int
 ) -> Response[Any]:
     """Answer with a page of a listing; or, in a format of tables and where no page is asked for, with all."""
     format_ = _format(request, values)
     cursor = values.get("cursor")
     after = None if cursor is None else cursors.unseal(cursor, table.question)
-    headers = dict(CACHING)
-    if table.is_settled:
-        version = await ledger.read(ledger.ledger.questions.version, table.asked)
-        headers["ETag"] = tag_of(table.question, format_, values.get("limit"), cursor, version)
-        if is_known(headers["ETag"], request.headers.get("if-none-match")):
-            return _unchanged(headers)
+    what = (table.question, format_, values.get("limit"), cursor)
+    tag = Tag(request, ledger.ledger, table.asked, what) if table.is_settled else None
     if format_ is not Format.JSON and cursor is None and "limit" not in values:
         out = writer(format_, table.columns, key=table.name, head={})
-        return await _streamed(ledger, _pages(table.fetch), out, format_, headers)
+        return await _streamed(ledger, _pages(table.fetch), out, format_, tag)
 
-    def page() -> tuple[bytes, str | None]:
-        rows, following = table.fetch(after, values.get("limit", asking.DEFAULT_LIMIT))
-        following_text = None if following is None else cursors.seal(following, table.question)
-        head = {"next": following_text}
-        return _whole(writer(format_, table.columns, key=table.name, head=head), rows), following_text
+    def page() -> tuple[bytes, dict[str, str]]:
+        headers = {} if tag is None else tag.headers()
+        if tag is not None and tag.is_known:
+            return b"", headers
+        rows, following = table.fetch(after, values.get("limit", usual))
+        text = None if following is None else cursors.seal(following, table.question)
+        out = writer(format_, table.columns, key=table.name, head={"next": text})
+        return _whole(out, rows), headers | _link(request, text)
 
-    body, following_text = await ledger.read(page)
-    return _answer(body, format_, headers | _link(request, following_text))
+    body, headers = await ledger.read(page)
+    if tag is not None and tag.is_known:
+        return _unchanged(headers)
+    return _answer(body, format_, headers)
 
 
 def _pages(fetch: reading.Fetch) -> Iterator[Sequence[Any]]:
@@ -188,12 +207,7 @@ async def _usage(
     format_ = _format(request, values)
     summed = asking.summed(values, caller, settings, datetime.now(UTC))
     asked = summed.asked
-    headers = dict(CACHING)
-    if summed.is_closed:
-        version = await ledger.read(ledger.ledger.questions.version, asked)
-        headers["ETag"] = tag_of("usage", summed, format_, version)
-        if is_known(headers["ETag"], request.headers.get("if-none-match")):
-            return _unchanged(headers)
+    tag = Tag(request, ledger.ledger, asked, ("usage", summed, format_)) if summed.is_closed else None
     rows = ledger.ledger.questions.usage
     period = asked.period
     until = summed.until if asked.as_of is None else min(summed.until, asked.as_of)
@@ -216,14 +230,14 @@ async def _usage(
         while piece := [answers.usage_of(one) for one in islice(found, PIECE)]:
             yield piece
 
-    return await _streamed(ledger, pieces(), out, format_, headers)
+    return await _streamed(ledger, pieces(), out, format_, tag)
 
 
 # --- changes ---------------------------------------------------------------------------------
 
 
 async def _changes(
-    request: Request_, values: asking.Values, caller: Caller, ledger: LedgerAccess
+    request: Request_, values: asking.Values, caller: Caller, ledger: LedgerAccess, usual: int
 ) -> Response[Any]:
     format_ = _format(request, values)
     project_id = values.get("project_id")
@@ -242,7 +256,7 @@ async def _changes(
         since_revision=values.get("since_revision", 0),
         recorded_after=values.get("recorded_after"),
         cursor=values.get("cursor"),
-        limit=values.get("limit", asking.DEFAULT_LIMIT),
+        limit=values.get("limit", usual),
     )
 
     def page() -> tuple[bytes, str]:
@@ -275,7 +289,7 @@ def _answer(body: bytes, format_: Format, headers: dict[str, str]) -> Response[b
 
 
 def _unchanged(headers: dict[str, str]) -> Response[None]:
-    return Response(None, status_code=304, headers=headers)
+    return Response(None, status_code=304, headers=CACHING | headers)
 
 
 def _all(headers: dict[str, str], format_: Format) -> dict[str, str]:
@@ -291,20 +305,31 @@ async def _streamed(
     pieces: Iterator[Sequence[Any]],
     out: Writer,
     format_: Format,
-    headers: dict[str, str],
-) -> Stream:
+    tag: Tag | None,
+) -> Response[Any]:
     """Answer with what is read piece by piece, so that a long one takes no memory."""
 
     def step() -> tuple[bytes, bool]:
-        rows = next(pieces, None)
-        return (out.end(), True) if rows is None else (out.rows(rows), False)
+        rows = next(pieces, ())
+        is_last = len(rows) < PIECE
+        return out.rows(rows) + (out.end() if is_last else b""), is_last
+
+    def begin() -> tuple[bytes, bool, dict[str, str]]:
+        headers = {} if tag is None else tag.headers()
+        if tag is not None and tag.is_known:
+            return b"", True, headers
+        return *step(), headers
 
     # The first is read now: what goes wrong then can still be told.
-    first = await ledger.read(step)
+    first, is_whole, headers = await ledger.read(begin)
+    if tag is not None and tag.is_known:
+        return _unchanged(headers)
+    if is_whole:
+        return _answer(first, format_, headers)
 
     async def written() -> AsyncIterator[bytes]:
-        piece, is_last = first
-        yield piece
+        yield first
+        is_last = False
         while not is_last:
             piece, is_last = await ledger.read(step)
             yield piece
