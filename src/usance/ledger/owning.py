@@ -172,7 +172,10 @@ def owner_at(proofs: Sequence[Proof], said: Observation, tolerance: timedelta) -
     first = proofs[0] if proofs[0].has_entered else proofs[0]._replace(at=_ALWAYS)
     had = [first, *proofs[1:]]
     if said.verb is Verb.LEFT:
-        found = [one for one in had if one.at < said.at]
+        # Whoever it went to then did not have it, even if a time in whole seconds, or the creation that
+        # the volume brought along, seems to say so.
+        takers = {one.resource for one in proofs if one.has_entered and one.at == said.at}
+        found = [one for one in had if one.at < said.at and one.resource not in takers]
     else:
         found = [one for one in had if one.at <= said.at]
         if not found and first.at <= said.at + tolerance:

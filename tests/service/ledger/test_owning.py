@@ -97,6 +97,21 @@ def test_what_names_no_owner_is_of_the_one_that_had_it_then_in_any_order_of_arri
         assert sizes(ledger, OTHER, name) == [("12:00", 20), ("13:00", 30), ("14:00", "end")], order
 
 
+def test_what_left_is_not_the_takers_whatever_it_brings_along(ledger: Ledger) -> None:
+    """A volume takes its `created_at` with it, and Cinder tells when it changed in whole seconds."""
+    for name, order in orders(
+        (said(PROJECT, Verb.CREATED, "10:00", size=10),),
+        (said(NOBODY, Verb.LEFT, "12:00"), said(OTHER, Verb.ENTERED, "12:00", size=10)),
+        (said(OTHER, Verb.CREATED, "10:00", size=10),),
+        (said(OTHER, Verb.CHANGED, "11:59", size=10),),
+    ):
+        for heard in order:
+            ledger.hear(heard)
+
+        assert sizes(ledger, PROJECT, name) == [("10:00", 10), ("12:00", "end")], order
+        assert sizes(ledger, OTHER, name) == [("12:00", 10)], order
+
+
 def test_owner_that_a_pull_makes_known_gets_what_was_heard(ledger: Ledger) -> None:
     ledger.hear(Heard((said(NOBODY, Verb.DELETED, "13:00"),)))
 
