@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -184,12 +185,15 @@ class Bus:
         exchange: str = "nova",
         kind: str = "topic",
     ) -> None:
-        connection = self.broker.connect(self.virtual_host)
-        channel = connection.channel()
-        channel.exchange_declare(exchange, kind, durable=durable)
-        channel.queue_declare(self.queue, durable=durable, arguments=arguments)
-        channel.queue_bind(self.queue, exchange, self.queue)
-        connection.close()
+        with closing(self.broker.connect(self.virtual_host)) as connection:
+            # Tests that share a broker may have made it, durable or not: it is used as it is.
+            try:
+                connection.channel().exchange_declare(exchange, passive=True)
+            except pika.exceptions.ChannelClosedByBroker:
+                connection.channel().exchange_declare(exchange, kind, durable=durable)
+            channel = connection.channel()
+            channel.queue_declare(self.queue, durable=durable, arguments=arguments)
+            channel.queue_bind(self.queue, exchange, self.queue)
 
     def delete(self) -> None:
         connection = self.broker.connect(self.virtual_host)
@@ -197,9 +201,8 @@ class Bus:
         connection.close()
 
     def make_exchange(self, exchange: str, kind: str = "topic") -> None:
-        connection = self.broker.connect(self.virtual_host)
-        connection.channel().exchange_declare(exchange, kind)
-        connection.close()
+        with closing(self.broker.connect(self.virtual_host)) as connection:
+            connection.channel().exchange_declare(exchange, kind)
 
     def send(self, bodies: Iterable[bytes], *, exchange: str = "", key: str | None = None) -> None:
         """Send messages, durable as oslo.messaging sends them; return when the broker has them."""
