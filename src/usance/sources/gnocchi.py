@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing
@@ -16,6 +17,7 @@ from usance.cloud.flavors import NOTHING, FlavorReader, FlavorRow
 from usance.cloud.plugins import TokenScope
 from usance.cloud.projects import Project
 from usance.config.settings import FlavorKeys, Settings
+from usance.model.errors import CloudError
 from usance.model.observation import Batch, Look, Observation, Scope
 from usance.model.period import EPOCH
 from usance.model.resource import (
@@ -56,6 +58,8 @@ UNCONFIRMED: Final = timedelta(hours=1)
 
 _DYING: Final = timedelta(minutes=10)  # a poll may tell of a server that is being deleted
 _WINDOW: Final = timedelta(days=1)  # of the measures that are read at the ends of a stretch
+
+_ELSEWHERE: Final = 20  # projects, and revisions in each, that are asked for the sizes of a flavor
 
 _WITNESSES: Final = ("disk.root.size", POLLED_ONLY, "vcpus", "memory")
 """Metrics whose samples carry the flavor, the most regular first."""
@@ -104,7 +108,9 @@ class GnocchiSource:
         self._reader = FlavorReader(flavor_keys or FlavorKeys())
         self._margin = timedelta(seconds=cloud.settings.margin_s)
         self._without_nova = False
-        self._sizes: dict[_Flavor, Mapping[str, Value]] = {}  # as measures told them
+        self._scopes: tuple[TokenScope, ...] = ()  # with which all that is looked at can be seen
+        self._sizes: dict[_Flavor, Mapping[str, Value]] = {}  # as other servers' measures tell
+        self._asking = asyncio.Lock()
 
     def plan(
         self,
@@ -113,8 +119,11 @@ class GnocchiSource:
         full: Collection[str] = (),  # noqa: ARG002  every look is at changes; the protocol has it
     ) -> list[tuple[Project, ...]]:
         """Return one group of all projects where the account may and it pays; else one for each."""
-        if len(projects) > 1 and self._cloud.all_projects_scope is not None:
+        every = self._cloud.all_projects_scope
+        if len(projects) > 1 and every is not None:
+            self._scopes = (every,)
             return [tuple(projects)]
+        self._scopes = tuple(dict.fromkeys(self._cloud.scope_of(one)[0] for one in projects))
         return [(one,) for one in projects]
 
     async def look(
@@ -193,7 +202,6 @@ class GnocchiSource:
             ]
             for some in sliced(changed):
                 read = await side_by_side(self._read(group, row) for row in some)
-                # What the measures of one server tell of a flavor holds for the others, too.
                 told = [self._say(group, project_id, one) for one in read if one is not None]
                 yield project_id, Batch(tuple(one for several in told for one in several))
 
@@ -211,21 +219,15 @@ class GnocchiSource:
 
     def _say(self, group: _Group, project_id: str, read: _Read) -> list[Observation]:
         """Return what was read as observations, and that it was read."""
-        told = [
-            msgspec.structs.replace(
-                one, flavor={**self._sizes.get(_flavor_of(one.stretch), {}), **one.flavor}
-            )
-            for one in read.told
-        ]
         pending = ""
-        if any(size not in one.flavor for one in told for size in SIZES):
+        if any(size not in one.flavor for one in read.told for size in SIZES):
             pending = "sizes"
         elif self._is_unconfirmed(group, read.row) and read.outlived is None:
             pending = "deletion"
         resource = self._resource(project_id, read.row)
         end = max(group.begin, self._cloud.clock.now())
         done = marker(resource, read.row, group.begin, end, pending)
-        return [*observations(resource, told, read.outlived), done]
+        return [*observations(resource, read.told, read.outlived), done]
 
     def _is_unconfirmed(self, group: _Group, row: ServerRow) -> bool:
         ended = told_instant(row.ended_at)
@@ -248,7 +250,9 @@ class GnocchiSource:
         """Find out what a stretch's flavor is, and when samples came in it."""
         flavor = await self._flavor(group.scope, stretch.row)
         if not flavor:
-            flavor = await self._measured_flavor(group, stretch)
+            flavor = await self._measured_flavor(group.scope, group.begin, stretch)
+            if any(size not in flavor for size in SIZES):
+                flavor = {**await self._sizes_elsewhere(stretch.row, group.begin), **flavor}
         # Without another stretch beside it there is nothing to tell it from.
         measured = () if alone else await self._measured(group, stretch)
         return Told(stretch, flavor, measured)
@@ -267,20 +271,40 @@ class GnocchiSource:
             return {}
         return self._reader.attributes(flavor)
 
-    async def _measured_flavor(self, group: _Group, stretch: Stretch) -> Mapping[str, Value]:
-        """Return the sizes that a stretch's measures tell, or those of another server of the flavor."""
+    async def _measured_flavor(
+        self, scope: TokenScope, now: datetime, stretch: Stretch
+    ) -> Mapping[str, Value]:
+        """Return the sizes that a stretch's own measures tell."""
         row = stretch.row
         # No measure tells these; left unsaid, those of the flavor before would live on.
         found: dict[str, Value] = dict.fromkeys((BENCHMARK_TYPE, BENCHMARK_VALUE, ACCELERATORS), NOTHING)
         for attribute, name in METRICS.items():
             if name in row.metrics:
-                head, tail = await self._ends(group, row.metrics[name], stretch)
+                head, tail = await self._ends(scope, now, row.metrics[name], stretch)
                 size = size_of(tail or head)
                 if size is not None:
                     found[attribute] = size
-        if all(size in found for size in (*SIZES, EPHEMERAL_GIB)):
-            self._sizes[_flavor_of(stretch)] = found
         return found
+
+    async def _sizes_elsewhere(self, row: ServerRow, now: datetime) -> Mapping[str, Value]:
+        """Return what the measures of other servers tell of a flavor; each flavor is asked about once."""
+        flavor = (row.flavor_id, row.flavor_name)
+        async with self._asking:
+            if flavor not in self._sizes:
+                self._sizes[flavor] = await self._ask_sizes(flavor, now)
+        return self._sizes[flavor]
+
+    async def _ask_sizes(self, flavor: _Flavor, now: datetime) -> Mapping[str, Value]:
+        for scope in self._scopes[:_ELSEWHERE]:
+            try:
+                for row in await self._api.of_flavor(scope, *flavor, limit=_ELSEWHERE):
+                    stretch = Stretch(row.since, told_instant(row.revision_end), (row,))
+                    found = await self._measured_flavor(scope, now, stretch)
+                    if all(size in found for size in (*SIZES, EPHEMERAL_GIB)):
+                        return found
+            except CloudError as error:  # of another project: it is told there
+                LOG.debug("nothing is known of flavor %s with the token of %s: %s", flavor, scope, error)
+        return {}
 
     async def _measured(self, group: _Group, stretch: Stretch) -> tuple[datetime, ...]:
         """Return when the first sample in a stretch came and, if it has ended, the last."""
@@ -288,22 +312,18 @@ class GnocchiSource:
         name = next((one for one in _WITNESSES if one in row.metrics), None)
         if name is None:
             return ()
-        head, tail = await self._ends(group, row.metrics[name], stretch)
+        head, tail = await self._ends(group.scope, group.begin, row.metrics[name], stretch)
         first = head[:1]
         last = (tail or head)[-1:] if stretch.end is not None else []
         instants = {told_instant(one[0]) for one in (*first, *last)}
         return tuple(sorted(one for one in instants if one is not None))
 
     async def _ends(
-        self, group: _Group, metric_id: str, stretch: Stretch
+        self, scope: TokenScope, now: datetime, metric_id: str, stretch: Stretch
     ) -> tuple[list[tuple[str, float, float]], list[tuple[str, float, float]]]:
         """Return the measures in a stretch's first day, and those in its last."""
-        begin, end = stretch.begin, stretch.end or group.begin
+        begin, end = stretch.begin, stretch.end or now
         head_end, tail_begin = min(end, begin + _WINDOW), max(begin, end - _WINDOW)
-        head = await self._api.measures(group.scope, metric_id, begin, head_end)
-        tail = await self._api.measures(group.scope, metric_id, tail_begin, end) if head_end < end else []
+        head = await self._api.measures(scope, metric_id, begin, head_end)
+        tail = await self._api.measures(scope, metric_id, tail_begin, end) if head_end < end else []
         return inside(head, begin, head_end), inside(tail, tail_begin, stretch.end)
-
-
-def _flavor_of(stretch: Stretch) -> _Flavor:
-    return stretch.row.flavor_id, stretch.row.flavor_name

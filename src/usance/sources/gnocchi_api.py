@@ -83,6 +83,17 @@ class GnocchiApi:
             rows += later
         return rows
 
+    async def of_flavor(
+        self, scope: TokenScope, flavor_id: str | None, name: str | None, *, limit: int
+    ) -> list[ServerRow]:
+        """Return revisions of servers that had a flavor, the latest first, as far as the scope sees them."""
+        named = [{"=": {key: one}} for key, one in (("flavor_id", flavor_id), ("flavor_name", name)) if one]
+        if not named:
+            return []
+        params = [("history", "true"), ("sort", "revision_start:desc"), ("limit", str(limit))]
+        body = msgspec.json.encode({"and": named})
+        return await self._metric.search(scope, "/search/resource/instance", body, _ROWS, params=params)
+
     async def measures(
         self, scope: TokenScope, metric_id: str, begin: datetime, end: datetime | None
     ) -> list[Measure]:
