@@ -11,10 +11,9 @@ import msgspec
 import orjson
 
 from usance.cli.columns import Cell, Columns, printable
+from usance.model.spreadsheet import harmless
 
 OUTPUTS: Final = ("table", "json", "csv")
-
-_FORMULA: Final = ("=", "+", "-", "@")
 
 
 def as_json(value: Any) -> str:
@@ -33,10 +32,7 @@ def as_csv(columns: Columns) -> str:
 
 
 def _csv_cell(cell: Cell) -> Cell:
-    if not isinstance(cell, str):
-        return cell
-    text = printable(cell)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return harmless(printable(cell)) if isinstance(cell, str) else cell
 
 
 def print_tables(tables: Iterable[Columns]) -> None:

@@ -21,8 +21,9 @@ from usance.api.v2 import columns, cursors, parameters
 from usance.api.v2.answers import Project
 from usance.api.v2.asking import visible
 from usance.api.v2.conditional import is_known, tag_of
-from usance.api.v2.formats import CsvWriter, Format, JsonWriter, choose, harmless
+from usance.api.v2.formats import CsvWriter, Format, JsonWriter, choose
 from usance.ledger.answers import Cursor
+from usance.model.spreadsheet import harmless
 
 
 def at(text: str) -> datetime:

@@ -14,6 +14,7 @@ import msgspec
 
 from usance.api.errors import RefusedError
 from usance.api.v2.columns import Column, Type
+from usance.model.spreadsheet import harmless
 
 
 class Format(StrEnum):
@@ -128,10 +129,6 @@ class JsonWriter:
 
 # --- CSV -------------------------------------------------------------------------------------
 
-# A spreadsheet takes a cell that begins so for a formula, which may do anything.
-_FORMULA: Final = frozenset("=+-@\t\r\n\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}"
-                            "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}")  # fmt: skip
-
 
 class CsvWriter:
     """Writes CSV as RFC 4180 has it, with a line of headers; no text in it is a formula."""
@@ -164,11 +161,6 @@ def _cell(column: Column, row: Any) -> str:
     if column.type is Type.SWITCH:
         return "true" if value else "false"
     return harmless(value) if isinstance(value, str) else str(value)
-
-
-def harmless(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula: one that might be has an apostrophe before."""
-    return f"'{text}" if text[:1] in _FORMULA and text else text
 
 
 def iso(instant: datetime) -> str:
