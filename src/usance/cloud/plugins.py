@@ -104,13 +104,6 @@ class PluginFactory:
         return self.settings.auth_type
 
     @property
-    def has_scope(self) -> bool:
-        """Whether the configured options name a scope."""
-        return any(self._options.get(name) for name in SCOPE_OPTIONS if "domain" not in name) or any(
-            self._options.get(name) for name in ("domain_id", "domain_name")
-        )
-
-    @property
     def is_fixed(self) -> bool:
         """Whether Keystone gives this account tokens for one scope only.
 

@@ -78,10 +78,6 @@ class Holder(msgspec.Struct, frozen=True):
         """Return what is so at an instant, which must not lie before the creation."""
         return next(one for one in reversed(self.moments) if one.at_us <= now_us)
 
-    def changed_us(self, now_us: int) -> int:
-        """Return when it was changed last."""
-        return self.at(now_us).at_us
-
 
 def scripted_holder(
     kind: str,

@@ -35,11 +35,6 @@ class Clock:
         """Move the clock on; a real one becomes one that stands."""
         self.set(self.now() + by, running=self._running)
 
-    @property
-    def is_still(self) -> bool:
-        """True while the clock stands."""
-        return self._set_us is not None and not self._running
-
     def now_us(self) -> int:
         """Return the microseconds since 1970."""
         if self._set_us is None:

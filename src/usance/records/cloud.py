@@ -121,11 +121,6 @@ def _month_named(name: str) -> datetime:
     return datetime.strptime(f"{name}+0000", "%Y-%m%z")
 
 
-def key_server_id(key: str) -> str:
-    """Return the id of the server that a record key names."""
-    return key.partition("/")[2].rpartition("/")[0]
-
-
 def cloud_records(
     timeline: Timeline,
     until: datetime,
