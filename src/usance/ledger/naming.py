@@ -12,7 +12,6 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func,
 from usance.ledger import schema
 from usance.ledger.engine import clean
 from usance.ledger.keyed import joined, select_these
-from usance.ledger.locking import upsert
 from usance.ledger.rows import pages
 from usance.ledger.upserting import bulk_upsert
 from usance.ledger.values import Named
@@ -70,16 +69,15 @@ def _newest(query: Select[Any], *which: ColumnElement[bool]) -> Select[Any]:
 
 
 def remember_names(connection: Connection, kind: str, given: Mapping[str, str], *, at: datetime) -> None:
-    """Note which names things have at an instant; one that they had already is not written again."""
+    """Note which names things have at an instant; one that they had already is not written again.
+
+    For one who asked just now: of two names of one instant the one that is written last counts. What
+    is heard, in any order, goes by :func:`remember_named`.
+    """
     cleaned = {one: clean(name) for one, name in given.items()}
     known = names(connection, kind, list(cleaned), at=at)
-    fresh = [
-        {"kind": kind, "id": one, "since_at": to_us(at), "name": name}
-        for one, name in sorted(cleaned.items())
-        if known.get(one) != name
-    ]
-    if fresh:
-        connection.execute(upsert(connection, schema.name), fresh)
+    fresh = [(kind, one, to_us(at), name) for one, name in sorted(cleaned.items()) if known.get(one) != name]
+    bulk_upsert(connection, schema.name, fresh)
 
 
 _OF_THING: Final = ("kind", "id")

@@ -165,14 +165,7 @@ class _Now:
         ):
             yield Changed(one.timeline, one.revision, one.timeline.begin)
 
-    def staged(
-        self,
-        project_id: str,  # noqa: ARG002 - as above
-        cloud_id: str,  # noqa: ARG002
-        messenger: str,  # noqa: ARG002
-        kind: str,  # noqa: ARG002
-        resource_ids: Sequence[str],  # noqa: ARG002
-    ) -> dict[str, dict[str, StagedRecord]]:
+    def staged(self, *_asked: object, **_also: object) -> dict[str, dict[str, StagedRecord]]:
         """Return nothing."""
         return {}
 

@@ -54,18 +54,8 @@ def create_instance(
     """Say that a server was created and ran. A life whose begin is known already is not begun again."""
     if _is_known(known):
         return NOTHING
-    return (
-        Observation(
-            resource=resource,
-            verb=Verb.CREATED,
-            at=at,
-            source=SOURCE,
-            accounted={STATE: ACTIVE, FLAVOR: flavor},
-            described=_described(name) | {OS[key]: value for key, value in os.items()},
-            created_at=at,
-            launched=True,
-        ),
-    )
+    described = _described(name) | {OS[key]: value for key, value in os.items()}
+    return (_created(resource, at, {STATE: ACTIVE, FLAVOR: flavor}, described),)
 
 
 def create_volume(
@@ -85,17 +75,21 @@ def create_volume(
     described = _described(name)
     if volume_type is not None:
         described[VOLUME_TYPE_ID], accounted[VOLUME_TYPE] = volume_type
-    return (
-        Observation(
-            resource=resource,
-            verb=Verb.CREATED,
-            at=at,
-            source=SOURCE,
-            accounted=accounted,
-            described=described,
-            created_at=at,
-            launched=True,
-        ),
+    return (_created(resource, at, accounted, described),)
+
+
+def _created(
+    resource: Resource, at: datetime, accounted: dict[str, Value], described: dict[str, Value]
+) -> Observation:
+    return Observation(
+        resource=resource,
+        verb=Verb.CREATED,
+        at=at,
+        source=SOURCE,
+        accounted=accounted,
+        described=described,
+        created_at=at,
+        launched=True,
     )
 
 
