@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,9 @@ from service.postgres import HOW_TO_GET_IT, PostgresServer, drop_database, find_
 from usance.ledger.ledger import Ledger
 
 
-@pytest.fixture(scope="session")
-def postgres_server_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Yield the URL of a PostgreSQL server whose user may create databases."""
-    given = request.config.getoption("--database-url")
-    if given:
-        yield given
-        return
+@contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    """Start a PostgreSQL server of our own, and stop it in the end; without its programs there is no test."""
     binaries = find_binaries()
     if binaries is None:
         if os.environ.get("CI"):
@@ -29,9 +26,27 @@ def postgres_server_url(request: pytest.FixtureRequest) -> Iterator[str]:
     server = PostgresServer(binaries)
     server.start()
     try:
-        yield server.url
+        yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Yield the URL of a PostgreSQL server whose user may create databases."""
+    given = request.config.getoption("--database-url")
+    if given:
+        yield given
+        return
+    with running_postgres() as server:
+        yield server.url
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """Yield a server that no other test uses: it may be ended, and started again."""
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

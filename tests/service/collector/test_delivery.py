@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import pytest
 
 from bus import Server, history, lives, undisturbed, until
-from service.postgres import HOW_TO_GET_IT, PostgresServer, find_binaries
 from wire import Wire
 
 SOAK = os.environ.get("USANCE_SOAK") == "1"
@@ -182,50 +181,35 @@ def test_a_broker_that_takes_no_more_messages_still_gives_them(bus, collecting, 
         broker.control("set_vm_memory_high_watermark", "0.4")
 
 
-def test_a_database_that_restarts_is_waited_for(bus, collecting, load):
-    binaries = find_binaries()
-    if binaries is None:
-        pytest.skip(HOW_TO_GET_IT)
-    server = PostgresServer(binaries)
-    server.start()
-    try:
-        bus.declare()
-        collector = collecting(server.url, "batch_size = 20").ready()
-        bodies = load.bodies
-        bus.send(bodies[:200])
-        until(lambda: collector.metric("usance_collector_messages_acknowledged_total") > 0)
+def test_a_database_that_restarts_is_waited_for(bus, collecting, load, own_postgres):
+    bus.declare()
+    collector = collecting(own_postgres.url, "batch_size = 20").ready()
+    bodies = load.bodies
+    bus.send(bodies[:200])
+    until(lambda: collector.metric("usance_collector_messages_acknowledged_total") > 0)
 
-        server.end()
-        bus.send(bodies[200:])
-        assert until(lambda: "can't be reached" in collector.get("/ready")[1], what=collector.said())
-        assert collector.get("/health")[0] == 200
-        server.start_again()
+    own_postgres.end()
+    bus.send(bodies[200:])
+    assert until(lambda: "can't be reached" in collector.get("/ready")[1], what=collector.said())
+    assert collector.get("/health")[0] == 200
+    own_postgres.start_again()
 
-        collector.acknowledged(len(bodies))
-        assert is_done(bus, collector)
-        assert lives(server.url) == load.expected
-        assert collector.said().count("what comes waits") == 1
-    finally:
-        server.stop()
+    collector.acknowledged(len(bodies))
+    assert is_done(bus, collector)
+    assert lives(own_postgres.url) == load.expected
+    assert collector.said().count("what comes waits") == 1
 
 
-def test_who_ends_while_the_database_is_away_says_what_is_left(bus, collecting, load):
-    binaries = find_binaries()
-    if binaries is None:
-        pytest.skip(HOW_TO_GET_IT)
-    server = PostgresServer(binaries)
-    server.start()
-    try:
-        bus.declare()
-        collector = collecting(server.url, "leave_after = 1").ready()
-        server.end()
-        bus.send(load.bodies[:10])
-        until(lambda: "can't be reached" in collector.get("/ready")[1])
+def test_who_ends_while_the_database_is_away_says_what_is_left(bus, collecting, load, own_postgres):
+    bus.declare()
+    collector = collecting(own_postgres.url, "leave_after = 1").ready()
+    own_postgres.end()
+    bus.send(load.bodies[:10])
+    until(lambda: "can't be reached" in collector.get("/ready")[1])
+    until(lambda: collector.metric("usance_collector_messages_total") == 10)
 
-        assert collector.stop() == 1
+    assert collector.stop() == 1
 
-        assert "10 messages could not be written" in collector.said()
-        assert bus.depth() == 10
-        server.start_again()
-    finally:
-        server.stop()
+    assert "10 messages could not be written" in collector.said()
+    assert bus.depth() == 10
+    own_postgres.start_again()
