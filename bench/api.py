@@ -235,7 +235,7 @@ def _latency(
         ratios.append(took[ask] / took[read])
     aim = {} if question.aim_ms is None else {"aim": Aim.AT_MOST, "limit": question.aim_ms}
     return [
-        Figure("api", case, question.what, tuple(times), "ms", **aim),  # type: ignore[arg-type]
+        Figure("api", case, question.what, tuple(times), "ms", **aim),
         Figure("api", case, f"{question.what}: 95 in 100 within", (_high(times),), "ms"),
         Figure("api", case, f"{question.what}: time / bare SQL", tuple(ratios)),
     ]

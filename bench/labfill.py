@@ -17,9 +17,9 @@ PROJECTS, SERVERS = 3, 40
 def main() -> None:
     """Make what is missing, and wait until every server runs."""
     sys.path.insert(0, str(REPOSITORY / "lab"))
-    from client import Cloud, wait_for  # type: ignore[import-not-found]  # noqa: PLC0415 -- found by now only
-    from contents import admin, make_project  # type: ignore[import-not-found]  # noqa: PLC0415 -- as above
-    from place import Place  # type: ignore[import-not-found]  # noqa: PLC0415 -- as above
+    from client import Cloud, wait_for  # noqa: PLC0415 -- found by now only
+    from contents import admin, make_project  # noqa: PLC0415 -- as above
+    from place import Place  # noqa: PLC0415 -- as above
 
     place = Place.from_environment()
     cloud = admin(place)

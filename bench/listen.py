@@ -38,8 +38,8 @@ def main() -> None:
         asked.append(Asked(method, url, response.status_code))
         return response
 
-    httpx2.AsyncClient.send = heard  # type: ignore[method-assign,assignment]
-    requests.Session.request = told  # type: ignore[method-assign,assignment]
+    httpx2.AsyncClient.send = heard
+    requests.Session.request = told
     try:
         caso_extract()
     finally:

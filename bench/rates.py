@@ -26,7 +26,7 @@ def often(call: Callable[[], object], for_s: float = 0.2) -> Callable[[], None]:
         for _ in range(times):
             call()
 
-    repeated.times = times  # type: ignore[attr-defined]
+    repeated.times = times
     return repeated
 
 

@@ -90,7 +90,7 @@ def _measure(name: str, url: str, spans: int) -> list[Figure]:
     ]
     for what, times in found.times.items():
         aim = {"aim": Aim.AT_MOST, "limit": MONTH_AIM_MS} if what.startswith("a project's month") else {}
-        figures.append(Figure("usage", case, what, tuple(times), "ms", **aim))  # type: ignore[arg-type]
+        figures.append(Figure("usage", case, what, tuple(times), "ms", **aim))
     return figures
 
 
@@ -205,7 +205,7 @@ def ask(url: str) -> Answers:
 
         def usage(period: Period, project: str | None = None, **how: object) -> object:
             which = Asked(projects=None if project is None else (project,), period=period)
-            return list(questions.usage(which, until=NOW, suspended_states=SUSPENDED, **how))  # type: ignore[arg-type]
+            return list(questions.usage(which, until=NOW, suspended_states=SUSPENDED, **how))
 
         each("a project's month, nothing summed up", lambda one: usage(CLOSED, one, by=(By.KIND,)))
         begin = time.perf_counter()

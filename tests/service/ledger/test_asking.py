@@ -48,12 +48,12 @@ def told(ledger: Ledger) -> Ledger:
 
 
 def spans(ledger: Ledger, **asked: object) -> list[tuple[str, str]]:
-    page = ledger.questions.spans(Asked(**asked))  # type: ignore[arg-type]
+    page = ledger.questions.spans(Asked(**asked))
     return [(one.resource.id, one.start.strftime("%H:%M")) for one in page.items]
 
 
 def resources(ledger: Ledger, **asked: object) -> list[str]:
-    page = ledger.questions.resources(Asked(**asked))  # type: ignore[arg-type]
+    page = ledger.questions.resources(Asked(**asked))
     return [one.resource.id for one in page.items]
 
 
@@ -84,7 +84,7 @@ def test_what_was_known_of_flavors_and_states_before_is_asked_by_as_of(told: Led
 
 def test_usage_of_a_flavor_is_that_of_its_spans_summed_up_or_not(told: Ledger) -> None:
     def used(**asked: object) -> list[tuple[str | None, int, int | None]]:
-        rows = told.questions.usage(Asked(period=DAY, **asked), until=at("2026-10-03T00:00"), by=[By.KIND])  # type: ignore[arg-type]
+        rows = told.questions.usage(Asked(period=DAY, **asked), until=at("2026-10-03T00:00"), by=[By.KIND])
         return [(one.kind, one.amounts.seconds, one.resources) for one in rows]
 
     before = [used(flavors=("small",)), used(states=("stopped",)), used(flavors=("small",), states=("",))]

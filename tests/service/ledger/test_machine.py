@@ -99,7 +99,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger.close()
 
     def moment(self, offset: object) -> datetime | None:
-        return None if offset is None else DAY + timedelta(seconds=offset)  # type: ignore[arg-type]
+        return None if offset is None else DAY + timedelta(seconds=offset)
 
     def observation(self, fields: dict[str, object]) -> Observation:
         fields = dict(fields)
@@ -107,7 +107,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for one in ("at", "begin", "created_at"):
             if not isinstance(fields.get(one), datetime):
                 fields[one] = self.moment(fields.get(one))
-        return Observation(resource=resource, **fields)  # type: ignore[arg-type]
+        return Observation(resource=resource, **fields)
 
     def keep(self, batch: Batch, *, heard: bool = False) -> None:
         """Observe a batch, or hear what is in it."""

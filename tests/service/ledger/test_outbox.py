@@ -227,7 +227,7 @@ def test_record_is_held_back_from_one_messenger_and_one_project_only(ledger: Led
 
 def test_nothing_of_a_chunk_is_staged_when_it_fails(ledger: Ledger) -> None:
     ledger.stage(*SSM, [message(record("web", "2026-10", "d1"))], at=NOW)
-    broken = message(record("web", "2026-10", "d2"), body=None)  # type: ignore[arg-type]
+    broken = message(record("web", "2026-10", "d2"), body=None)
 
     with pytest.raises(Exception, match=r"(?i)not.null|null value"):
         ledger.stage(*SSM, [message(record("db", "2026-10", "d2")), broken], at=NOW, watermark=("cloud", 9))

@@ -53,7 +53,7 @@ def ids(ledger: Ledger, asked: Asked, **how: object) -> list[str]:
     found: list[str] = []
     after: Cursor | None = None
     while True:
-        page = ledger.questions.resources(asked, after=after, limit=2, **how)  # type: ignore[arg-type]
+        page = ledger.questions.resources(asked, after=after, limit=2, **how)
         found += [one.resource.id for one in page.items]
         after = page.next
         if after is None:
@@ -64,7 +64,7 @@ def spans(ledger: Ledger, asked: Asked, **how: object) -> list[tuple[str, str, s
     found: list[SpanRow] = []
     after: Cursor | None = None
     while True:
-        page = ledger.questions.spans(asked, after=after, limit=2, **how)  # type: ignore[arg-type]
+        page = ledger.questions.spans(asked, after=after, limit=2, **how)
         found += page.items
         after = page.next
         if after is None:
@@ -293,7 +293,7 @@ def test_usage_is_told_apart_by_what_was_asked(filled: Ledger) -> None:
     asked = Asked(period=DAY)
 
     def told(*by: By, **how: object) -> list[tuple[object, ...]]:
-        found = filled.questions.usage(asked, until=at("14:00"), by=by, **how)  # type: ignore[arg-type]
+        found = filled.questions.usage(asked, until=at("14:00"), by=by, **how)
         groups = ("project_id", "cloud_id", "kind", "flavor", "state")
         amounts = ("seconds", "vcpu_s", "disk_gib_s")
         return [

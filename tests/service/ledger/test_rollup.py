@@ -29,7 +29,7 @@ LATER = WHOLE.end + timedelta(days=2)
 
 def rows_of(ledger: Ledger, asked: Asked, **how: object) -> list[UsageRow]:
     given: dict[str, object] = {"until": LATER, "suspended_states": SUSPENDED} | how
-    return list(ledger.questions.usage(asked, **given))  # type: ignore[arg-type]
+    return list(ledger.questions.usage(asked, **given))
 
 
 def table(ledger: Ledger, name: str) -> list[tuple[object, ...]]:

@@ -14,7 +14,7 @@ TODAY = Period(at("00:00"), at("2026-10-02T00:00:00"))
 
 
 def ids(ledger: Ledger, **which: object) -> list[str]:
-    return [one.timeline.resource.id for one in ledger.timelines(*PLACE, SERVER, **which)]  # type: ignore[arg-type]
+    return [one.timeline.resource.id for one in ledger.timelines(*PLACE, SERVER, **which)]
 
 
 def test_timelines_come_in_the_order_of_their_ids(ledger: Ledger) -> None:
