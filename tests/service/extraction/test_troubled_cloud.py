@@ -87,7 +87,8 @@ PERSISTENT = {
     "connections dropped": (Fault(FaultKind.DROP), "can't be reached"),
     "answers cut off": (Fault(FaultKind.CUT), "can't be reached"),
     "JSON cut short": (Fault(FaultKind.TRUNCATE), "something else than the API documents"),
-    "every token refused": (Fault(FaultKind.EXPIRE), "Keystone agree"),
+    # Not EXPIRE: that forgets the tokens of the other projects, too, some of them just before they are used.
+    "every token refused": (Fault(FaultKind.STATUS, status=401), "Keystone agree"),
 }
 
 
