@@ -12,21 +12,73 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import httpx2
 import pika
 
 from client import wait_for
 from configuration import TOPIC
 from contents import READER
 from lab.site import CONFIGURATION
+from loopback_api import KEY
 from place import PASSWORD, Place
+from serve_process import Serving, almanach_3
 from usance.ledger.ledger import Ledger
-from usance.model.span import Timeline
 
 QUEUE = f"{TOPIC}.info"
 LIFE_S = (2.0, 12.0)  # how long a collector lives that is to be killed
+
+
+class Span(NamedTuple):
+    """A span as `/v2/spans` tells it."""
+
+    start: datetime
+    end: datetime | None
+    values: dict[str, Any]  # what is accounted, with its state and its flavor or type
+    start_exact: bool
+    launched: bool
+
+
+class Life(NamedTuple):
+    """The spans of a resource in a project, in order."""
+
+    spans: tuple[Span, ...]
+
+    @property
+    def begin(self) -> datetime:
+        """When it began."""
+        return self.spans[0].start
+
+    @property
+    def end(self) -> datetime | None:
+        """When it ended; None: it goes on."""
+        return self.spans[-1].end
+
+
+def _spans(url: str, kind: str) -> Iterator[dict[str, Any]]:
+    """Yield all spans of a kind, page by page."""
+    asked: dict[str, str | int] = {"kind": kind, "limit": 7}
+    while True:
+        answer = httpx2.get(f"{url}/v2/spans", params=asked, headers={"X-Auth-Token": KEY}, timeout=30)
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        yield from page["spans"]
+        if page["next"] is None:
+            return
+        asked["cursor"] = page["next"]
+
+
+def _span(told: dict[str, Any]) -> Span:
+    return Span(
+        datetime.fromisoformat(told["start"]),
+        None if told["end"] is None else datetime.fromisoformat(told["end"]),
+        told["accounted"] | {"state": told["state"], "flavor": told["flavor"]},
+        told["start_exact"],
+        told["launched"],
+    )
 
 
 @dataclass
@@ -144,14 +196,17 @@ class Collector:
         assert done.returncode == status, f"{done.stdout}\n{done.stderr}"
         return dict(json.loads(done.stdout))
 
-    def timelines(self, kind: str) -> dict[tuple[str, str], Timeline]:
-        """Return what the ledger has of a kind, by project and id."""
-        with self._ledger() as ledger:
-            return {
-                (project_id, one.timeline.resource.id): one.timeline
-                for project_id, cloud_id in ledger.projects()
-                for one in ledger.timelines(project_id, cloud_id, kind)
-            }
+    def lives(self, kind: str) -> dict[tuple[str, str], Life]:
+        """Return what `/v2/spans` tells of a kind, by project and id."""
+        serving = Serving(self.directory / "api", almanach_3(self._ledger_url)).ready()
+        try:
+            told = list(_spans(serving.url, kind))
+        finally:
+            serving.stop()
+        found: dict[tuple[str, str], list[Span]] = {}
+        for span in told:
+            found.setdefault((span["project_id"], span["id"]), []).append(_span(span))
+        return {key: Life(tuple(sorted(spans, key=lambda one: one.start))) for key, spans in found.items()}
 
     def _says_that_it_listens(self) -> bool:
         """Tell whether each start, but those that were killed at once, is known as a stretch of listening."""
@@ -162,7 +217,11 @@ class Collector:
             return any(mine in one.collector for cloud in clouds for one in ledger.listening.stretches(cloud))
 
     def _ledger(self) -> Ledger:
-        return Ledger.open(f"sqlite:///{self.directory}/spool/usance.sqlite")
+        return Ledger.open(self._ledger_url)
+
+    @property
+    def _ledger_url(self) -> str:
+        return f"sqlite:///{self.directory}/spool/usance.sqlite"
 
     @property
     def _program(self) -> str:

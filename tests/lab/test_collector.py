@@ -1,6 +1,6 @@
 """A day in a real cloud, heard by a collector that is killed again and again.
 
-What the ledger has of it is what the services' own messages say, read by code that shares nothing with
+What the API tells of it is what the services' own messages say, read by code that shares nothing with
 ours, and what the services say when they are asked: `usance reconcile` finds no difference. Then
 messages are thrown away, and it finds exactly what they were about, and repairs it.
 """
@@ -20,13 +20,13 @@ import pytest
 from client import wait_for
 from lab.capture import Capture
 from lab.collecting import Collector, throw_away
+from lab.collecting import Life as Told
 from lab.history import History, Life, play
 from lab.notifications import Notification
 from lab.site import policies
 from lab.storage_day import StorageDay, VolumeTruth, volumes_from_notifications
 from lab.truth import Truth, truth_from_notifications
 from place import Place
-from usance.model.span import Timeline
 
 pytestmark = pytest.mark.timeout(2400)  # the first test waits for the lab, and for the day
 
@@ -179,12 +179,12 @@ def _told_of(messages: Sequence[Notification], event_type: str, volume: str) -> 
     )
 
 
-# --- what the ledger has ---------------------------------------------------------------------
+# --- what the API tells ---------------------------------------------------------------------
 
 
 def test_every_server_has_the_life_that_its_messages_tell(story: Story) -> None:
     """Those that ran before are left out here: what happened to them before nobody captured."""
-    lives = story.collector.timelines("server")
+    lives = story.collector.lives("server")
     wrong = [
         f"{role}: {complaint}"
         for role, life in DAY.items()
@@ -197,7 +197,7 @@ def test_every_server_has_the_life_that_its_messages_tell(story: Story) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def complaints(life: Timeline, truth: Truth, story: Story) -> Iterator[str]:
+def complaints(life: Told, truth: Truth, story: Story) -> Iterator[str]:
     """Yield what of a server's life is not what its messages tell, as it was before anything was lost."""
     end = max(message.sent for message in story.messages)
     if abs(life.begin - truth.created) > TOLERANCE:
@@ -230,7 +230,7 @@ def disagreements(
 
 def test_servers_that_ran_before_anybody_listened_are_known(story: Story) -> None:
     """Stock was taken: with their states, and dated by Nova's own actions."""
-    lives = story.collector.timelines("server")
+    lives = story.collector.lives("server")
     before = {
         role: lives[story.owner.project_id, story.owner.ids[role]]
         for role in DAY
@@ -244,11 +244,11 @@ def test_servers_that_ran_before_anybody_listened_are_known(story: Story) -> Non
         "active",
     ]
     assert before["deleted-later"].end is not None
-    assert all(life.begin_exact and life.launched for life in before.values())
+    assert all(life.spans[0].start_exact and life.spans[0].launched for life in before.values())
 
 
 def test_every_volume_has_the_life_that_its_messages_tell(story: Story) -> None:
-    lives = story.collector.timelines("volume")
+    lives = story.collector.lives("volume")
     names = {name: one for name, one in story.storage.ids.items() if one in story.volumes and name != "moved"}
 
     assert names.keys() == {"grows", "retyped", "attached", "deleted"}
@@ -269,11 +269,11 @@ def test_every_volume_has_the_life_that_its_messages_tell(story: Story) -> None:
         assert not list(disagreements(told["size_gib"], truth.sizes, life.begin, end)), name
         assert not list(disagreements(told["attachments"], attached, life.begin, end)), name
     retyped = lives[story.owner.project_id, story.storage.ids["retyped"]]
-    assert retyped.spans[-1].values["volume_type"] == "lab.fast"
+    assert retyped.spans[-1].values["flavor"] == "lab.fast"
 
 
 def test_volume_that_was_given_away_is_each_project_s_for_its_time(story: Story) -> None:
-    lives = story.collector.timelines("volume")
+    lives = story.collector.lives("volume")
     moved = story.storage.ids["moved"]
     given, taken = lives[story.owner.project_id, moved], lives[story.taker.project_id, moved]
     (_, donor), (at, recipient) = story.volumes[moved].projects
@@ -289,9 +289,7 @@ def test_address_and_image_end_when_their_messages_say(story: Story) -> None:
         ("image", "image", "image.delete"),
     ):
         [life] = [
-            one
-            for (_, found), one in story.collector.timelines(kind).items()
-            if found == story.storage.ids[name]
+            one for (_, found), one in story.collector.lives(kind).items() if found == story.storage.ids[name]
         ]
         [ended] = {
             message.sent for message in story.messages if _is_about(message, event, story.storage.ids[name])
@@ -330,7 +328,7 @@ def test_exactly_what_was_thrown_away_is_found(story: Story) -> None:
 def test_what_was_thrown_away_is_repaired(story: Story) -> None:
     assert ids_in(story.repaired["differences"]) == story.expected
     assert story.again["differences"] == []
-    lives = story.collector.timelines("server")
+    lives = story.collector.lives("server")
     assert lives[story.owner.project_id, story.owner.ids["end-unheard"]].end is not None
     assert lives[story.owner.project_id, story.owner.ids["resize-unheard"]].spans[-1].values["vcpus"] == 4
 
