@@ -15,6 +15,7 @@ NAMES = (
     "records",
     "ledger",
     "hear",
+    "collect",
     "pipeline",
     "publish",
     "extract",
