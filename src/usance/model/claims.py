@@ -137,7 +137,9 @@ def _absorb_coarse(facts: list[Claim]) -> list[Claim]:
     finest = min((fact.resolution_us for fact in facts), default=0)
     if all(fact.resolution_us == finest for fact in facts):
         return facts
-    facts = sorted(facts, key=lambda fact: (fact.at, fact.resolution_us))
+    # Of one that was told twice, only one would take over what the coarse one knows.
+    facts = list({fact.observation.key: fact for fact in facts}.values())
+    facts.sort(key=lambda fact: (fact.at, fact.resolution_us))
     instants = [fact.at for fact in facts]
     kept: list[Claim] = []
     absorbed: list[tuple[Claim, Claim]] = []

@@ -86,8 +86,8 @@ def extend(
     It answers for one open life and a fine `changed` about attributes whose values are known and
     certain now, of a request not heard of before, that begins later than everything known +
     tolerance + 1 s. Where nothing but creations and fine changes is known, it need only be later
-    than what was told, a request may be heard of again if it repeats the values, and the first
-    `deleted` ends the life.
+    than what was told, it may leave untold what nobody told, a request may be heard of again if it
+    repeats the values, and the first `deleted` ends the life.
 
     Of the spans it needs the last one only. *looked_until* is the end of the last look at the
     resource's project, cloud and kind (None if there was none): a look that began later may already
@@ -110,7 +110,7 @@ def _extended(
         return None
     if one.verb is _DELETED:
         return _ended(timeline, one) if memory.plain else None
-    if one.verb is not _CHANGED or not is_plain(one):
+    if one.verb is not _CHANGED or not is_plain(one) or not _leaves_nothing(timeline, one):
         return None
     differs = _differs(timeline, one)
     occurrences = _with_occurrence(memory, one.occurrence, repeats=not (differs and merges))
@@ -175,6 +175,13 @@ def _is_certain(timeline: Timeline, one: Observation) -> bool:
     if not one.accounted.keys() <= timeline.spans[-1].values.keys():
         return False
     return not timeline.doubts or all(doubt.end is not None for doubt in timeline.doubts)
+
+
+def _leaves_nothing(timeline: Timeline, one: Observation) -> bool:
+    """Whether it leaves untold only what nobody ever told."""
+    if not one.untold:
+        return True
+    return timeline.memory.plain and timeline.spans[-1].values.keys().isdisjoint(one.untold)
 
 
 def _differs(timeline: Timeline, one: Observation) -> bool:

@@ -19,24 +19,31 @@ def memory_of(observations: Iterable[Observation]) -> Memory:
     heard = None
     plain = True
     occurrences: set[int] = set()
+    told: set[str] = set()
+    untold: set[str] = set()
     for one in observations:
         if heard is None or one.at > heard:
             heard = one.at
         plain = plain and is_plain(one)
+        told.update(one.accounted)
+        if one.verb is _CHANGED:
+            untold.update(one.untold)
         # Only what changed something may be one fact with a change of the same request.
         if one.occurrence is not None and (one.verb is _CHANGED or one.verb is _ENTERED):
             occurrences.add(occurrence_number(one.occurrence))
-    return Memory(heard, tuple(sorted(occurrences)) if len(occurrences) <= LIMIT else None, plain)
+    known = tuple(sorted(occurrences)) if len(occurrences) <= LIMIT else None
+    return Memory(heard, known, plain and told.isdisjoint(untold))
 
 
 def is_plain(observation: Observation) -> bool:
-    """Whether it is a creation, or a fine change that tells everything, and stands in the order of its time.
+    """Whether it is a creation or a fine change, and stands in the order of its time.
 
-    What a creation leaves untold has no effect until somebody tells it.
+    What it leaves untold has no effect as long as nobody tells it; what a change leaves untold has one if
+    somebody ever did.
     """
     verb = observation.verb
     return (
-        (verb is _CREATED or (verb is _CHANGED and not observation.resolution_us and not observation.untold))
+        (verb is _CREATED or (verb is _CHANGED and not observation.resolution_us))
         and observation.seq is None
         and observation.quality is None
     )

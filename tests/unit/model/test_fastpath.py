@@ -18,6 +18,14 @@ from usance.model.observation import DeletionQuality, Observation, Verb
 from usance.model.span import Memory, Timeline
 from usance.model.timeline import TOLERANCE, timeline
 
+CHOICES = {
+    "state": ["active", "stopped", "building"],
+    "vcpus": [1, 2, 4],
+    "flavor": ["small", "large"],
+    "often_told": ["a", "b"],
+}
+UNTOLD = (("state", 0.05), ("vcpus", 0.05), ("flavor", 0.05), ("never_told", 0.3), ("often_told", 0.1))
+
 
 def following(made: Timeline, random: Random) -> Observation:
     """Make a notification later than everything, mostly as plain as the fast path wants it."""
@@ -26,15 +34,15 @@ def following(made: Timeline, random: Random) -> Observation:
     moment = max(heard, made.begin) + timedelta(milliseconds=random.randrange(3000, 60_000))
     odd = random.random() < 0.2
     names = random.sample(["state", "vcpus", "flavor"], random.randrange(4))
-    choices = {"state": ["active", "stopped", "building"], "vcpus": [1, 2, 4], "flavor": ["small", "large"]}
+    names += ["often_told"] if random.random() < 0.1 else []
     return Observation(
         resource=RESOURCE,
         verb=random.choice([Verb.CHANGED, Verb.SEEN, Verb.DELETED]) if odd else Verb.CHANGED,
         at=moment,
         begin=random.choice([None, moment - timedelta(milliseconds=random.randrange(8000))]),
-        accounted={name: random.choice(choices[name]) for name in names},
+        accounted={name: random.choice(CHOICES[name]) for name in names},
         described={"name": random.choice("ab")} if random.random() < 0.5 else {},
-        untold=("vcpus",) if random.random() < 0.1 else (),
+        untold=random.choice([()] * 6 + [("vcpus",), ("never_told",), ("never_told", "often_told")]),
         source="bus",
         created_at=random.choice([None, made.begin]),
         launched=random.random() < 0.3,
@@ -78,15 +86,15 @@ def told(random: Random) -> list[Observation]:
     moment = at("10:00")
     said = []
     names = ["state", "vcpus", "flavor"]
-    choices = {"state": ["active", "stopped", "building"], "vcpus": [1, 2, 4], "flavor": ["small", "large"]}
     for number in range(random.randrange(1, 9)):
         some = names if random.random() < 0.7 else random.sample(names, random.randrange(4))
+        some = [*some, "often_told"] if random.random() < 0.05 else some
         verb = Verb.CHANGED
         if number == 0 or random.random() < 0.05:
             verb = random.choice([Verb.CREATED] * 9 + [Verb.CHANGED])
         elif random.random() < 0.15:
             verb = Verb.DELETED
-        accounted = {name: random.choice(choices[name]) for name in some}
+        accounted = {name: random.choice(CHOICES[name]) for name in some}
         if verb is Verb.DELETED:
             accounted = random.choice([{}, {}, {"state": "deleted"}, said[-1].accounted])
         said.append(
@@ -100,8 +108,12 @@ def told(random: Random) -> list[Observation]:
                 described={"name": random.choice("ab")} if random.random() < 0.5 else {},
                 untold=tuple(
                     name
-                    for name in names
-                    if name not in accounted and random.random() < (0.5 if verb is Verb.CREATED else 0.05)
+                    for name, often in (
+                        *((one, 0.05) for one in names),
+                        ("never_told", 0.3),
+                        ("often_told", 0.1),
+                    )
+                    if name not in accounted and random.random() < (0.5 if verb is Verb.CREATED else often)
                 ),
                 source="bus",
                 created_at=at("10:00") if random.random() < 0.7 else None,
@@ -164,6 +176,20 @@ def test_a_change_in_order_is_appended():
     assert ledger(made, "state") == ["10:00-10:05 active", "10:05-12:00 stopped", "12:00-now active"]
 
 
+def test_a_change_may_leave_untold_what_nobody_told():
+    """As a resize of which Nova tells no property of the flavor; what comes after it is plain, too."""
+    leaving = changed("12:00", "active", untold=("accelerators",))
+
+    made = extend(life(*BEGUN), leaving, looked_until=None)
+
+    assert made is not None
+    assert whole(made) == whole(life(*BEGUN, leaving))
+    assert made.memory.plain
+    assert extend(made, deleted("12:00:01"), looked_until=None) == life(*BEGUN, leaving, deleted("12:00:01"))
+    assert refused(made, changed("12:00:02", "accelerators=1"))
+    assert refused(life(*BEGUN, leaving, changed("12:00:02", "accelerators=1")), deleted("12:00:03"))
+
+
 def test_a_change_that_repeats_the_values_cuts_nothing():
     made = extend(life(*BEGUN), changed("12:00", "stopped"), looked_until=None)
 
@@ -183,6 +209,7 @@ def test_what_may_rearrange_the_past_is_refused():
     assert refused(made, changed("12:00", "stopped", occurrence="req-1"))
     assert refused(made, changed("12:00", "stopped", created_at=at("09:00")))
     assert refused(made, resized("12:00"))
+    assert refused(life(*BEGUN, seen("10:06..10:07", "stopped")), changed("12:00", "active", untold=("gpu",)))
     assert refused(made, changed("12:00", "image_id=never-known"))
     assert refused(made, seen("12:00..12:01", "stopped"))
     assert refused(made, changed("12:00", "stopped", resource=msgspec.structs.replace(RESOURCE, id="other")))

@@ -239,6 +239,16 @@ class TestOrder:
 
         assert ledger(made, "state") == ["10:00-now active"]
 
+    def test_what_is_told_twice_takes_over_the_order_of_a_coarse_time_as_if_it_was_told_once(self):
+        said = (
+            created("10:00", "building"),
+            changed("12:00", "stopped", seq=1, source="bus"),
+            changed("11:00", "active", seq=2, source="bus", coarse=True),
+            changed("12:00", "stopped", seq=4, source="bus", coarse=True),
+        )
+
+        assert life(*said, said[1]) == life(*said)
+
     def test_a_coarse_time_is_clamped_between_its_neighbours(self):
         made = life(
             created("10:00", "active"),
