@@ -67,7 +67,7 @@ class CloudRun:
         await thread(self._note_refused, selection, cloud.clock.local())
         # Read after the first answers: by now it is known how far the cloud's clock is off.
         now = cloud.clock.now()
-        until, warnings = _end_of_period(self._request, now)
+        until, warnings = _end_of_period(self._request, now, cloud.clock.told())
         warnings += _without_vo(selection.projects)
         if not self._request.some_projects:
             warnings += await thread(self._left_behind, selection)
@@ -192,11 +192,14 @@ def _result(project: Project, cloud_id: str, outcome: Outcome) -> ProjectResult:
     )
 
 
-def _end_of_period(request: ExtractRequest, now: datetime) -> tuple[datetime, list[str]]:
-    """Return up to when is counted, in whole seconds of the cloud's clock, and what to warn of."""
+def _end_of_period(request: ExtractRequest, now: datetime, told: datetime) -> tuple[datetime, list[str]]:
+    """Return up to when is counted, in whole seconds of the cloud's clock, and what to warn of.
+
+    *told* is what that clock was surely past: nothing is counted that may not have come yet.
+    """
     now = floor_second(now)
     if request.extract_to is None:
-        return _after(request.extract_from, now), []
+        return _after(request.extract_from, floor_second(told)), []
     until = floor_second(request.extract_to)
     if month_start(until + SECOND) == until + SECOND <= now:
         until += SECOND  # who writes the last second of a month means all of it

@@ -38,11 +38,20 @@ class CloudClock:
     def __init__(self, local: Callable[[], datetime] = local_now) -> None:
         self.local = local
         self.offset = timedelta()  # what is added to the local clock
+        self._told: datetime | None = None
         self._last: tuple[str | None, datetime | None] = (None, None)  # a `Date`, and what it says
 
     def now(self) -> datetime:
         """Return the cloud's instant, aware and in UTC."""
         return self.local() + self.offset
+
+    def told(self) -> datetime:
+        """Return the last instant that the cloud itself told, in whole seconds: what was surely reached.
+
+        It is not later than :meth:`now`, which it is as long as the cloud has told nothing.
+        """
+        now = self.now()
+        return now if self._told is None else min(self._told, now)
 
     def note(self, headers: Mapping[str, str], before: datetime, after: datetime) -> None:
         """Take in the `Date` of an answer that was asked for and received at these local instants.
@@ -52,6 +61,7 @@ class CloudClock:
         date = self._parsed(headers.get("date"))
         if date is None or headers.get("age", "0").strip() not in {"", "0"}:
             return
+        self._told = date
         if date - IGNORED <= after and before <= date + DATE_WIDTH + IGNORED:
             self.offset = timedelta()
         else:

@@ -9,19 +9,18 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from apel_arithmetic import parse_message
 from demo_site import DemoSite, truth_of
 from usance.demo.clock import Clock
-from usance.demo.cloud import CloudOptions, DemoCloud, Region
+from usance.demo.cloud import CloudOptions, DemoCloud
 from usance.demo.history import History, WrittenHistory
 from usance.demo.script import scripted
 from usance.demo.server import serving
 from usance.demo.site import Site, standard_site
-from usance.demo.truth import Amount
 from usance.extraction.report import RunReport
 from usance.records.validate_cloud import message_findings
 
@@ -29,10 +28,6 @@ FIRST = datetime(2026, 10, 15, 12, tzinfo=UTC)
 SECOND = datetime(2026, 11, 3, tzinfo=UTC)
 HASTY = "[usance]\nretries = 0\ntimeout = 10\n"
 """A section for sites whose cloud is not going to recover while they wait."""
-
-_DELAYS_S = 4
-"""The cloud's clock stands while a program runs, which counts on by its own from the last answer: on a
-busy machine until some seconds later, for all servers the same."""
 
 _LINE = re.compile(r"^[0-9-]{10} [0-9:.]+ \d+ (?P<level>ERROR|CRITICAL) \S+ \[-\] (?P<sentence>.*)$")
 
@@ -164,30 +159,19 @@ def hold_complete(
     several.
     """
     hold_once(site)
-    regions = [one for cloud in clouds or (site.cloud,) for one in cloud.regions.values()]
+    real = {}
+    for region in (one for cloud in clouds or (site.cloud,) for one in cloud.regions.values()):
+        lives = map(region.history.life, range(len(region.history)))
+        outside = {life.id for life in lives if life.project_id in without}
+        real |= {key: one for key, one in truth_of(region.history, until).items() if key[0] not in outside}
     database = site.apel()
-    counted = {key: (one.wall_s, one.cpu_s) for key, one in database.months().items()}
-    for late in range(_DELAYS_S + 1):
-        real = _truth(regions, until + timedelta(seconds=late), without)
-        expected = {key: (one.wall_s, one.vcpu_s) for key, one in real.items()}
-        if counted == expected:
-            break
-    assert counted == expected
+    assert {key: (one.wall_s, one.cpu_s) for key, one in database.months().items()} == {
+        key: (one.wall_s, one.vcpu_s) for key, one in real.items()
+    }
     for server in {key[0] for key in real}:
         last = max(key for key in real if key[0] == server)
         suspended = sum(one.suspended_s for key, one in real.items() if key[0] == server)
         assert database.rows[last].number("SuspendDuration") == suspended
-
-
-def _truth(
-    regions: Iterable[Region], until: datetime, without: frozenset[str]
-) -> dict[tuple[str, int, int], Amount]:
-    real = {}
-    for region in regions:
-        lives = map(region.history.life, range(len(region.history)))
-        outside = {life.id for life in lives if life.project_id in without}
-        real |= {key: one for key, one in truth_of(region.history, until).items() if key[0] not in outside}
-    return real
 
 
 def hold_once(site: DemoSite) -> None:

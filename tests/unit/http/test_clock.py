@@ -38,6 +38,22 @@ def test_last_answer_counts():
     assert clock.now() == LOCAL
 
 
+def test_what_the_cloud_told_last_stays_as_it_is_while_time_goes_on():
+    """So the end of what is counted does not depend on how long the program waited for its turn."""
+    moments = [LOCAL, LOCAL + timedelta(seconds=7)]
+    clock = CloudClock(lambda: moments[0])
+    assert clock.told() == LOCAL
+
+    clock.note({"date": "Sun, 22 Nov 2026 04:00:00 GMT"}, LOCAL, LOCAL)
+    del moments[0]
+
+    assert clock.told() == datetime(2026, 11, 22, 4, tzinfo=UTC)
+
+
+def test_what_a_cloud_that_is_a_little_ahead_told_is_not_later_than_now():
+    assert clock_after({"date": "Sun, 22 Nov 2026 01:00:02 GMT"}).told() == LOCAL
+
+
 @pytest.mark.parametrize(
     "headers",
     [
