@@ -28,6 +28,7 @@ from bench.heard import stream
 from bench.ledger import POSTGRES, fresh, same, sqlite_urls
 from bench.notified import messages
 from bench.place import REPOSITORY, directory
+from usance.config.settings import CollectorSettings
 
 sys.path.insert(0, str(REPOSITORY / "tests"))
 
@@ -39,7 +40,7 @@ RATE_AIM = 10_000  # events in a second
 BARE_AIM = 2  # times as fast as we are
 GROWTH_AIM = 1.25  # of the peak memory, from a quarter of the messages to all of them
 PROJECTS = 100
-BATCH = 500  # messages acknowledged at once; it is what a collector does by itself
+BATCH = CollectorSettings().batch_size  # messages acknowledged at once
 TOPIC = "bench"
 
 _LIMIT_S = 300

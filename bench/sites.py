@@ -34,7 +34,7 @@ from usance.ledger.values import Heard
 from usance.model.period import Period
 
 CITUS = "CITUS_URL"
-BATCH = 500  # the default of [collector] batch_size
+BATCH = 500  # half of what a collector takes at most
 PEAK = 5
 """How many times the average a collector should manage: the busiest hour has twice the average, and
 what came while the database was away has to be made up for."""

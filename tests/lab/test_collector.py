@@ -73,7 +73,7 @@ class Story:
     volumes: dict[str, VolumeTruth]
     messages: tuple[Notification, ...]
     calm: dict[str, Any]  # what `usance reconcile` said after it
-    expected: set[str]  # ids of what was thrown away
+    expected: set[str]  # ids of what was thrown away, and not told again
     found: dict[str, Any]
     repaired: dict[str, Any]
     again: dict[str, Any]
@@ -108,8 +108,10 @@ def story(lab: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stor
         collector.stop()
         expected = _go_unheard(owner, storage, capture)
         assert throw_away(lab) > 0
+        lost = len(capture.messages)
         collector.start()
         collector.catch_up()
+        expected -= _told_again(capture.messages[lost:])
         found = collector.reconcile(status=1)
         repaired = collector.reconcile("--repair", status=0)
         again = collector.reconcile(status=0)
@@ -171,6 +173,11 @@ def _go_unheard(owner: History, storage: StorageDay, capture: Capture) -> set[st
     )
     roles = ("new", "stop-unheard", "resize-unheard", "end-unheard")
     return {*(owner.ids[role] for role in roles), storage.ids["grows"]}
+
+
+def _told_again(messages: Sequence[Notification]) -> set[str]:
+    """Return the servers whose end Nova tells once more, as it does when it cleans up now and then."""
+    return {str(one.payload["uuid"]) for one in messages if one.event_type == "instance.delete.end"}
 
 
 def _told_of(messages: Sequence[Notification], event_type: str, volume: str) -> bool:
@@ -316,13 +323,14 @@ def test_after_the_day_nothing_differs(story: Story) -> None:
 def test_exactly_what_was_thrown_away_is_found(story: Story) -> None:
     assert ids_in(story.found["differences"]) == story.expected
     told = {(one["id"], one["what"]) for one in story.found["differences"]}
-    assert told >= {
+    lost = {
         (story.owner.ids["new"], "missing"),
         (story.owner.ids["stop-unheard"], "state"),
         (story.owner.ids["resize-unheard"], "flavor"),
         (story.owner.ids["end-unheard"], "end"),
         (story.storage.ids["grows"], "end"),
     }
+    assert told >= {one for one in lost if one[0] in story.expected}
 
 
 def test_what_was_thrown_away_is_repaired(story: Story) -> None:
