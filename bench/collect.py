@@ -34,7 +34,7 @@ sys.path.insert(0, str(REPOSITORY / "tests"))
 
 from bus import Bus, Collecting, until
 from certificates import Place
-from service.rabbitmq import HOW_TO_GET_IT, RabbitMq, is_installed
+from service.rabbitmq import HOW_TO_GET_IT, RabbitMq, is_installed, running_rabbitmq
 
 RATE_AIM = 10_000  # events in a second
 BARE_AIM = 2  # times as fast as we are
@@ -202,12 +202,8 @@ def _almanach(place: Path, broker: RabbitMq, bodies: Sequence[bytes], work: Path
 def _broker(work: Path) -> Iterator[RabbitMq]:
     place = Place(work / "certificates")
     place.issue("localhost")
-    broker = RabbitMq(place.path / "localhost.pem", place.path / "localhost.key", place.cafile)
-    broker.start()
-    try:
+    with running_rabbitmq(place) as broker:
         yield broker
-    finally:
-        broker.stop()
 
 
 @contextmanager

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pika
 
+from certificates import Place
+
 PROGRAMS = Path("/usr/lib/rabbitmq/bin")  # /usr/sbin/rabbitmq-server wants its system user
 HOW_TO_GET_IT = "RabbitMQ is not installed here; get it with: apt-get install rabbitmq-server"
 USER, PASSWORD = "usance", "loopback"
@@ -25,6 +27,17 @@ _START_S = 120
 def is_installed() -> bool:
     """Say whether there is a RabbitMQ to start."""
     return (PROGRAMS / "rabbitmq-server").exists() and shutil.which("epmd") is not None
+
+
+@contextlib.contextmanager
+def running_rabbitmq(place: Place, name: str = "localhost") -> Iterator[RabbitMq]:
+    """Start a broker with the certificate of a name, and stop it in the end."""
+    server = RabbitMq(place.path / f"{name}.pem", place.path / f"{name}.key", place.cafile)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 class RabbitMq:

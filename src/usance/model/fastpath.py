@@ -110,7 +110,7 @@ def _extended(
         return None
     if one.verb is _DELETED:
         return _ended(timeline, one) if memory.plain else None
-    if one.verb is not _CHANGED or not is_plain(one) or not _leaves_nothing(timeline, one):
+    if one.verb is not _CHANGED or not is_plain(one) or not _may_leave_untold(timeline, one):
         return None
     differs = _differs(timeline, one)
     occurrences = _with_occurrence(memory, one.occurrence, repeats=not (differs and merges))
@@ -177,8 +177,8 @@ def _is_certain(timeline: Timeline, one: Observation) -> bool:
     return not timeline.doubts or all(doubt.end is not None for doubt in timeline.doubts)
 
 
-def _leaves_nothing(timeline: Timeline, one: Observation) -> bool:
-    """Whether it leaves untold only what nobody ever told."""
+def _may_leave_untold(timeline: Timeline, one: Observation) -> bool:
+    """Whether what it leaves untold has no effect: nobody ever told any of it."""
     if not one.untold:
         return True
     return timeline.memory.plain and timeline.spans[-1].values.keys().isdisjoint(one.untold)

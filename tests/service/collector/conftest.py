@@ -11,7 +11,7 @@ import pytest
 
 from bus import Bus, Collecting, configuration
 from certificates import Place
-from service.rabbitmq import HOW_TO_GET_IT, RabbitMq, is_installed
+from service.rabbitmq import HOW_TO_GET_IT, RabbitMq, is_installed, running_rabbitmq
 
 
 @pytest.fixture(scope="session")
@@ -28,12 +28,8 @@ def broker(place: Place) -> Iterator[RabbitMq]:
         if os.environ.get("CI"):
             pytest.fail(HOW_TO_GET_IT)
         pytest.skip(HOW_TO_GET_IT)
-    server = RabbitMq(place.path / "localhost.pem", place.path / "localhost.key", place.cafile)
-    server.start()
-    try:
+    with running_rabbitmq(place) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="session")

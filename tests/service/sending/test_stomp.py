@@ -13,7 +13,7 @@ from dirq.QueueSimple import QueueSimple
 
 from apel_messages import cloud_message, filled, record
 from received import opened
-from service.rabbitmq import HOW_TO_GET_IT, PASSWORD, USER, RabbitMq, is_installed
+from service.rabbitmq import HOW_TO_GET_IT, PASSWORD, USER, is_installed, running_rabbitmq
 from usance.sending.publishing import publish
 
 
@@ -23,12 +23,8 @@ def broker(place):
         if os.environ.get("CI"):
             pytest.fail(HOW_TO_GET_IT)
         pytest.skip(HOW_TO_GET_IT)
-    server = RabbitMq(place.path / "ams.example.org.pem", place.path / "ams.example.org.key", place.cafile)
-    server.start()
-    try:
+    with running_rabbitmq(place, "ams.example.org") as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture
