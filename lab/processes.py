@@ -90,7 +90,7 @@ def call(place: Place, command: Sequence[str], log: str, extra: dict[str, str] |
     say(f"  {time.monotonic() - began:4.1f} s  {shown[:90]}")
 
 
-def wait_until(place: Place, name: str, ready: Callable[[], bool], limit_s: float = 120) -> None:
+def wait_until(place: Place, name: str, ready: Callable[[], bool], limit_s: float = 600) -> None:
     """Wait until a process that we started answers; fail at once when it dies."""
     limit = time.monotonic() + limit_s
     trouble: Exception | None = None

@@ -62,7 +62,7 @@ def _spans(url: str, kind: str) -> Iterator[dict[str, Any]]:
     """Yield all spans of a kind, page by page."""
     asked: dict[str, str | int] = {"kind": kind, "limit": 7}
     while True:
-        answer = httpx2.get(f"{url}/v2/spans", params=asked, headers={"X-Auth-Token": KEY}, timeout=30)
+        answer = httpx2.get(f"{url}/v2/spans", params=asked, headers={"X-Auth-Token": KEY}, timeout=120)
         assert answer.status_code == 200, answer.text
         page = answer.json()
         yield from page["spans"]
@@ -129,7 +129,7 @@ class Collector:
         """End it, and wait until it has ended; SIGTERM lets it write what it has."""
         assert self.process is not None
         self.process.send_signal(number)
-        status = self.process.wait(60)
+        status = self.process.wait(300)
         self.process = None
         # One that has just begun knows no signals yet; it has nothing either.
         assert status in (0, -signal.SIGKILL, -signal.SIGTERM), f"see {self.directory / 'collector.log'}"
@@ -138,7 +138,7 @@ class Collector:
         """Start it for the first time, wait until it has taken stock, and end it."""
         self.start()
         said = self.directory / "collector.log"
-        wait_for("the collector to take stock", lambda: "took stock" in said.read_text(), limit_s=180)
+        wait_for("the collector to take stock", lambda: "took stock" in said.read_text())
         self.stop()
 
     def close(self) -> None:
@@ -163,15 +163,15 @@ class Collector:
             yield
         finally:
             over.set()
-            haunting.join(90)
+            haunting.join(400)
 
     def catch_up(self) -> None:
         """Wait until nothing is left in the queue, and all that was taken from it is written."""
-        wait_for("the collector to empty its queue", lambda: waiting(self.place) == 0, limit_s=180)
+        wait_for("the collector to empty its queue", lambda: waiting(self.place) == 0)
         self.stop()  # it writes what it has, and gives back what it could not write
         self.start()
-        wait_for("the collector to empty its queue again", lambda: waiting(self.place) == 0, limit_s=60)
-        wait_for("the collector to say that it listens", self._says_that_it_listens, limit_s=60)
+        wait_for("the collector to empty its queue again", lambda: waiting(self.place) == 0)
+        wait_for("the collector to say that it listens", self._says_that_it_listens)
 
     def reconcile(self, *arguments: str, status: int) -> dict[str, Any]:
         """Run `usance reconcile`, and return its report; it has to end with this status."""
@@ -184,12 +184,12 @@ class Collector:
                 "-o",
                 "json",
                 "--wait",
-                "60",
+                "300",
                 *arguments,
             ],
             capture_output=True,
             text=True,
-            timeout=600,
+            timeout=1200,
             check=False,
             env=self._environment,
         )

@@ -25,7 +25,7 @@ def lab() -> Iterator[Place]:
             pytest.fail(reason)
         pytest.skip(reason)
     was_up = subprocess.run([*LAB, "status"], stdout=subprocess.DEVNULL, check=False).returncode == 0
-    subprocess.run([*LAB, "up"], check=True, timeout=900)
+    subprocess.run([*LAB, "up"], check=True, timeout=1800)
     yield Place.from_environment()
     if not was_up:
-        subprocess.run([*LAB, "down"], check=True, timeout=120)
+        subprocess.run([*LAB, "down"], check=True, timeout=300)

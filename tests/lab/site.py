@@ -107,7 +107,7 @@ class Site:
             [str(program), "--config-file", str(configuration), *arguments],
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
             check=False,
             env=environment | {"HOME": str(self.directory)},
         )
@@ -152,7 +152,7 @@ def policies(variant: str) -> Iterator[None]:
 
 def set_policies(variant: str) -> None:
     """Give the services other policies."""
-    subprocess.run([sys.executable, str(LAB), "policies", variant], check=True, timeout=60)
+    subprocess.run([sys.executable, str(LAB), "policies", variant], check=True, timeout=300)
 
 
 @contextmanager

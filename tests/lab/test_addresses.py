@@ -20,7 +20,7 @@ from lab.site import Run, Site, policies, stay_within_a_day, system_reader
 from place import Place
 from usance.records.validate_ip import message_findings
 
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = pytest.mark.timeout(3600)
 
 # Whoever is configured for the addresses that lead to no server: somebody of the site.
 KEEPER = "bob"

@@ -28,7 +28,7 @@ from lab.storage_day import StorageDay, VolumeTruth, volumes_from_notifications
 from lab.truth import Truth, truth_from_notifications
 from place import Place
 
-pytestmark = pytest.mark.timeout(2400)  # the first test waits for the lab, and for the day
+pytestmark = pytest.mark.timeout(3600)  # the first test waits for the lab, and for the day
 
 TOLERANCE = timedelta(seconds=2)
 EXCHANGES = ("nova", "openstack", "neutron", "glance")
@@ -136,7 +136,7 @@ def story(lab: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stor
 
 def _store(storage: StorageDay, owner: History) -> None:
     """Do everything to volumes and addresses, once the server is there that they are for."""
-    wait_for("the server that volumes are attached to", lambda: _is_at_rest(owner, "holder"), limit_s=600)
+    wait_for("the server that volumes are attached to", lambda: _is_at_rest(owner, "holder"))
     storage.play(owner.ids["holder"])
 
 

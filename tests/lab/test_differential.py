@@ -20,7 +20,7 @@ from lab.history import History, Life
 from lab.site import Site, read_records, system_reader
 from place import Place
 
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = pytest.mark.timeout(3600)
 
 CASO = "caso==5.2.2"
 SCRIPT = {

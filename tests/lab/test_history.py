@@ -25,7 +25,7 @@ from usance.model.period import next_month
 from usance.records.validate_accelerator import message_findings as accelerator_findings
 from usance.records.validate_cloud import message_findings
 
-pytestmark = pytest.mark.timeout(1500)  # the first test waits for the lab, and for the history
+pytestmark = pytest.mark.timeout(3600)  # the first test waits for the lab, and for the history
 
 TOLERANCE_S = 2
 SUSPENDED = frozenset({"suspended", "shelved", "shelved_offloaded"})
@@ -174,7 +174,7 @@ def test_apel_accepts_every_message(runs: tuple[Run, Run], tmp_path: Path) -> No
         [sys.executable, str(ROOT / "tests/judges/apel_judge.py"), *map(str, files)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

@@ -26,7 +26,7 @@ from lab.site import Run, Site, policies
 from place import Place
 from usance.records.validate_storage import message_findings
 
-pytestmark = pytest.mark.timeout(1500)
+pytestmark = pytest.mark.timeout(3600)
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMESPACE = "{http://eu-emi.eu/namespaces/2011/02/storagerecord}"
@@ -271,7 +271,7 @@ def test_apel_accepts_every_message(story: Story, tmp_path: Path) -> None:
         [sys.executable, str(ROOT / "tests/judges/apel_judge.py"), *map(str, files)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

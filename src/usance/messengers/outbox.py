@@ -16,9 +16,10 @@ import msgspec
 from usance.ledger.ledger import Ledger
 from usance.ledger.values import Message
 from usance.messengers.makers import MAKERS
-from usance.messengers.making import Asked, Maker
+from usance.messengers.making import Asked, Maker, Reading
 from usance.messengers.messenger import Messenger, RefusedError
 from usance.messengers.packing import Rendered, pack, render
+from usance.messengers.reading_once import ReadOnce
 from usance.messengers.registry import find_format
 from usance.model.errors import DeliveryError
 from usance.records.context import RecordContext
@@ -74,8 +75,19 @@ def stage(
     result = StageResult()
     # Read first: what changes meanwhile is seen again by the next run.
     revision = ledger.revision(project_id, cloud_id)
+    reading = ReadOnce(ledger)
     for maker in carried(messenger, record_types):
-        plan = _Plan(ledger, project_id, cloud_id, messenger, context, maker=maker, until=until, since=since)
+        plan = _Plan(
+            ledger,
+            project_id,
+            cloud_id,
+            messenger,
+            context,
+            reading=reading,
+            maker=maker,
+            until=until,
+            since=since,
+        )
         result = result.beside(_stage(plan, revision, now))
     return result
 
@@ -94,7 +106,10 @@ def _stage(plan: _Plan, revision: int, now: datetime) -> StageResult:
     messenger, record_type = plan.messenger, plan.maker.record_type
     result = StageResult()
     for chunk in plan.chunks():
-        if not (chunk.good or chunk.bad or chunk.fine):
+        reached = None
+        if chunk.last and not plan.untold and revision > plan.watermark:
+            reached = (record_type, revision)
+        if not (chunk.good or chunk.bad or chunk.fine or reached):
             continue
         messages = list(
             pack(plan.form, chunk.good, max_records=messenger.max_records, max_bytes=messenger.max_bytes)
@@ -106,10 +121,9 @@ def _stage(plan: _Plan, revision: int, now: datetime) -> StageResult:
             [one.quarantine for one in chunk.bad],
             at=now,
             unchanged=chunk.fine,
+            watermark=reached,
         )
         result = result.beside(StageResult(len(chunk.good), len(messages), len(chunk.bad)))
-    if not plan.untold and revision > plan.watermark:
-        plan.ledger.stage(*plan.place, messenger.name, (), at=now, watermark=(record_type, revision))
     return result
 
 
@@ -125,8 +139,19 @@ def records_that_would_go(
     record_types: Collection[str] | None = None,
 ) -> Iterator[Rendered]:
     """Yield what :func:`stage` would stage or hold back, and write nothing."""
+    reading = ReadOnce(ledger)
     for maker in carried(messenger, record_types):
-        plan = _Plan(ledger, project_id, cloud_id, messenger, context, maker=maker, until=until, since=since)
+        plan = _Plan(
+            ledger,
+            project_id,
+            cloud_id,
+            messenger,
+            context,
+            reading=reading,
+            maker=maker,
+            until=until,
+            since=since,
+        )
         for chunk in plan.chunks():
             yield from chunk.good
             yield from chunk.bad
@@ -138,6 +163,7 @@ class _Chunk(msgspec.Struct, frozen=True):
     good: list[Rendered]
     bad: list[Rendered]
     fine: list[str]  # keys of records that were held back, and say now what was staged last, or nothing
+    last: bool = False
 
 
 class _Plan:
@@ -151,6 +177,7 @@ class _Plan:
         messenger: Messenger,
         context: RecordContext,
         *,
+        reading: Reading,
         maker: Maker,
         until: datetime,
         since: datetime | None,
@@ -164,7 +191,7 @@ class _Plan:
         # A messenger may tell less often than there are runs: see `Messenger`.
         counted_until = getattr(messenger, "counted_until", None)
         self.asked = Asked(
-            ledger,
+            reading,
             project_id,
             cloud_id,
             messenger.name,
@@ -197,7 +224,7 @@ class _Plan:
             if len(chunk.good) + len(chunk.bad) >= _CHUNK:
                 yield chunk
                 chunk = _Chunk([], [], [])
-        yield chunk
+        yield msgspec.structs.replace(chunk, last=True)
 
 
 def deliver(ledger: Ledger, messenger: Messenger, *, now: datetime) -> DeliverResult:
