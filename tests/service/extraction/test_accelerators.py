@@ -3,6 +3,8 @@
 import json
 from datetime import UTC, datetime
 
+import pytest
+
 from service.extraction.witness import HASTY, status, usual_site
 from usance.demo import truth
 from usance.demo.history import WrittenHistory, microseconds
@@ -86,6 +88,7 @@ def run(site, *instants):
         assert done.returncode in {0, 1}, done.stderr  # 1: what is held back
 
 
+@pytest.mark.no_cover
 def test_every_second_with_an_accelerator_is_told(tmp_path):
     with usual_site(tmp_path, history=HISTORY, sections=SECTIONS) as site:
         run(site, *RUNS)

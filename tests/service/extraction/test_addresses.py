@@ -120,6 +120,7 @@ def neutron_site(tmp_path):
         yield site
 
 
+@pytest.mark.no_cover
 def test_every_users_addresses_of_each_version_are_what_they_were_on_each_day(neutron_site):
     """All happens before the look of a day, so that its last second finds it as it was seen."""
     site = neutron_site

@@ -48,6 +48,7 @@ def differences(
 
 
 @pytest.mark.timeout(7200)
+@pytest.mark.no_cover
 def test_a_backfill_by_month_equals_a_year_of_runs_record_for_record(tmp_path):
     with demo_site(history(), tmp_path / "runs", BEGIN) as site:
         settings = site.settings()

@@ -162,6 +162,7 @@ def good(done):
 @pytest.mark.parametrize(
     "runs", [[*RUNS, LAST], [LAST], [*OFTEN, LAST]], ids=["six runs", "one run", "a run every four hours"]
 )
+@pytest.mark.no_cover
 def test_every_day_is_told_exactly_whatever_the_runs(tmp_path, prometheus, runs):
     with site_with(tmp_path, prometheus) as site:
         for now in runs:

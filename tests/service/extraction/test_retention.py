@@ -63,6 +63,7 @@ def test_a_run_gives_up_the_bodies_of_what_was_delivered_long_ago(tmp_path, opti
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "postgresql"])
+@pytest.mark.no_cover
 def test_any_number_of_bodies_is_given_up_in_short_transactions(engine, tmp_path, request):
     url = request.getfixturevalue("postgres_url") if engine == "postgresql" else f"sqlite:///{tmp_path}/l"
     with Ledger.open(url) as ledger:

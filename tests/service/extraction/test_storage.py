@@ -209,6 +209,7 @@ def came_back(life: Volume) -> bool:
 
 
 @pytest.mark.timeout(3000)
+@pytest.mark.no_cover
 def test_what_lives_and_changes_once_a_run_is_stated_exactly(tmp_path_factory):
     """Creations, extensions and retypes, each between two runs: the row says when it was written."""
     for seed in range(max(2, HISTORIES)):
@@ -229,6 +230,7 @@ def test_what_lives_and_changes_once_a_run_is_stated_exactly(tmp_path_factory):
             assert stated(receiver(place)) == storage_truth.gib_seconds(lives, microseconds(END)), seed
 
 
+@pytest.mark.no_cover
 def test_a_backfill_by_month_leaves_the_records_that_runs_each_day_leave(tmp_path):
     """Of what the API can date afterwards: creations."""
     lives = tuple(

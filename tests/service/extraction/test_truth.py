@@ -63,6 +63,7 @@ def hold_to_truth(site: DemoSite, history: SeededHistory, until: datetime) -> No
 
 
 @pytest.mark.timeout(3000)
+@pytest.mark.no_cover
 def test_whatever_the_number_and_the_times_of_the_runs_the_truth_comes_out(tmp_path_factory):
     """Server-seconds, suspended seconds and vCPU-seconds equal the truth, in the ledger and at APEL."""
     with demo_site(history_of(0), tmp_path_factory.mktemp("first")) as site:

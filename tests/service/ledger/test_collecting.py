@@ -61,6 +61,7 @@ def in_order(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, lis
         yield dump(ledger)
 
 
+@pytest.mark.no_cover
 def test_ledger_made_in_order_equals_the_pure_timelines(ledger: Ledger) -> None:
     for one in collector.history():
         ledger.hear(Heard((one,)))
@@ -99,6 +100,7 @@ def test_all_at_once_it_equals_the_ledger_made_in_order(
 
 
 @pytest.mark.parametrize("collectors", [2, 3])
+@pytest.mark.no_cover
 def test_several_collectors_side_by_side_make_the_same_ledger(
     ledger_url: str, in_order: dict[str, list[tuple[Any, ...]]], collectors: int
 ) -> None:
@@ -120,6 +122,7 @@ def test_several_collectors_side_by_side_make_the_same_ledger(
             assert sorted(row.revision for row in kept) == list(range(1, last + 1))
 
 
+@pytest.mark.no_cover
 def test_killed_before_any_statement_all_of_a_batch_is_kept_or_nothing(
     ledger_url: str, in_order: dict[str, list[tuple[Any, ...]]]
 ) -> None:

@@ -277,6 +277,7 @@ def machine(ledger_url: str) -> type[LedgerMachine]:
     return type("Machine", (LedgerMachine,), {"url": ledger_url})
 
 
+@pytest.mark.no_cover
 def test_ledger_equals_the_timeline_of_all_that_was_said(machine: type[LedgerMachine]) -> None:
     run_state_machine_as_test(
         machine,

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
@@ -139,6 +140,7 @@ def in_project(one: Observation, project_id: str) -> Observation:
     told_apart=st.tuples(groupings, st.sampled_from([None, *Window])),
     last=st.booleans(),
 )
+@pytest.mark.no_cover
 def test_days_and_spans_say_the_same(
     ledger: Ledger,
     histories: list[list[object]],

@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -202,6 +203,7 @@ def histories(draw):
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 @given(histories())
+@pytest.mark.no_cover
 def test_any_number_of_runs_at_any_times_leaves_what_one_run_would_and_that_is_the_truth(history):
     lives, runs, heard, servers_heard = history
     mine = site()

@@ -301,6 +301,7 @@ HOURS = st.integers(0, 100 * 24)
     lives=st.lists(st.tuples(HOURS, st.lists(HOURS, max_size=2), st.none() | HOURS), min_size=1, max_size=4),
     runs=st.lists(HOURS, max_size=5),
 )
+@pytest.mark.no_cover
 def test_any_number_of_runs_leaves_apel_as_one_run_would(lives, runs):
     def instant(hours):
         return at("2026-08-20") + timedelta(hours=hours)
