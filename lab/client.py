@@ -100,7 +100,7 @@ class Cloud:
         return self.call("POST", service, path, body).body
 
 
-def wait_for(what: str, ready: Callable[[], bool], limit_s: float = 600, pause_s: float = 0.2) -> None:
+def wait_for(what: str, ready: Callable[[], bool], limit_s: float = 600, pause_s: float = 1) -> None:
     """Ask again and again until the answer is yes; a refusal counts as no.
 
     The limit is for what never comes: on a busy machine a server was seen to take two minutes to boot.

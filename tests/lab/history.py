@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 from client import Cloud, Refused, wait_for
 from contents import admin, make_flavor, make_image, make_project
@@ -113,7 +113,11 @@ SCRIPT = {
 
 
 class History:
-    """A project of its own, and its servers. Each act ends when the cloud is at rest."""
+    """A project of its own, and its servers. Each act ends when the cloud is at rest.
+
+    Whatever happens, the servers are removed at the end of its `with` block: as many as there are
+    allocations, so much longer Nova takes for each further server.
+    """
 
     def __init__(self, place: Place, script: Mapping[str, Life] = SCRIPT) -> None:
         """Make the project, its members, and what its servers are built from."""
@@ -137,6 +141,12 @@ class History:
         networks = self.admin.get("network", "/v2.0/networks")["networks"]
         self.networks = {network["name"]: network["id"] for network in networks}
         self.ids: dict[str, str] = {}  # of the servers, by their role
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.epilogue()
 
     def first_act(self) -> None:
         """Play what happens before the first run."""

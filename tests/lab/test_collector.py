@@ -86,52 +86,50 @@ class Story:
 @pytest.fixture(scope="module")
 def story(lab: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """Play the day once, and what is thrown away after it."""
-    with policies("accounting"), Capture(lab.amqp_url, EXCHANGES) as capture, ExitStack() as ends:
-        owner, taker = History(lab, DAY), History(lab, {})
-        projects = (owner.project_id, taker.project_id)
-        collector = Collector(lab, tmp_path_factory.mktemp("collector"), projects)
-        ends.callback(collector.close)
-        storage = StorageDay(owner, taker)
-        owner.first_act()
-        throw_away(lab)  # what happened before anybody listened
-        collector.take_stock()
-        with collector.killed_at_random():
-            play([owner.second_act, partial(_store, storage, owner)])
-            _attach_interface(owner)
-            for role in ENDING:
-                ended = partial(capture.has, owner.ids[role], "instance.delete.end")
-                wait_for(f"Nova to say that {role} ended", ended)
-        collector.catch_up()
-        calm = collector.reconcile(status=0)
-        messages = tuple(capture.messages)
+    with History(lab, DAY) as owner, History(lab, {}) as taker:
+        with policies("accounting"), Capture(lab.amqp_url, EXCHANGES) as capture, ExitStack() as ends:
+            projects = (owner.project_id, taker.project_id)
+            collector = Collector(lab, tmp_path_factory.mktemp("collector"), projects)
+            ends.callback(collector.close)
+            storage = StorageDay(owner, taker)
+            owner.first_act()
+            throw_away(lab)  # what happened before anybody listened
+            collector.take_stock()
+            with collector.killed_at_random():
+                play([owner.second_act, partial(_store, storage, owner)])
+                _attach_interface(owner)
+                for role in ENDING:
+                    ended = partial(capture.has, owner.ids[role], "instance.delete.end")
+                    wait_for(f"Nova to say that {role} ended", ended)
+            collector.catch_up()
+            calm = collector.reconcile(status=0)
+            messages = tuple(capture.messages)
 
-        collector.stop()
-        expected = _go_unheard(owner, storage, capture)
-        assert throw_away(lab) > 0
-        lost = len(capture.messages)
-        collector.start()
-        collector.catch_up()
-        expected -= _told_again(capture.messages[lost:])
-        found = collector.reconcile(status=1)
-        repaired = collector.reconcile("--repair", status=0)
-        again = collector.reconcile(status=0)
-        collector.stop()
-    yield Story(
-        owner=owner,
-        taker=taker,
-        storage=storage,
-        collector=collector,
-        servers=truth_from_notifications(messages),
-        volumes=volumes_from_notifications(messages),
-        messages=messages,
-        calm=calm,
-        expected=expected,
-        found=found,
-        repaired=repaired,
-        again=again,
-    )
-    for history in (owner, taker):
-        history.epilogue()
+            collector.stop()
+            expected = _go_unheard(owner, storage, capture)
+            assert throw_away(lab) > 0
+            lost = len(capture.messages)
+            collector.start()
+            collector.catch_up()
+            expected -= _told_again(capture.messages[lost:])
+            found = collector.reconcile(status=1)
+            repaired = collector.reconcile("--repair", status=0)
+            again = collector.reconcile(status=0)
+            collector.stop()
+        yield Story(
+            owner=owner,
+            taker=taker,
+            storage=storage,
+            collector=collector,
+            servers=truth_from_notifications(messages),
+            volumes=volumes_from_notifications(messages),
+            messages=messages,
+            calm=calm,
+            expected=expected,
+            found=found,
+            repaired=repaired,
+            again=again,
+        )
 
 
 def _store(storage: StorageDay, owner: History) -> None:

@@ -85,25 +85,25 @@ def peer(place: Place) -> Path:
 def both(lab: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """Play a history; let both programs look before its second act and after it."""
     directory = tmp_path_factory.mktemp("differential")
-    history = History(lab, SCRIPT)
-    with system_reader(admin(lab)):
-        history.first_act()
-        sites = {
-            "ours": Site(lab, directory / "ours", READER, history.project_id, suspended_states=""),
-            "defaults": Site(lab, directory / "defaults", READER, history.project_id),
-            "theirs": Site(lab, directory / "theirs", READER, history.project_id, extractor="nova"),
-        }
-        command = peer(lab)
-        until = now()
-        for name, site in sites.items():
-            run_of(site, until, command if name == "theirs" else None)
-        history.second_act()
-        until = now()
-        found = {
-            name: run_of(site, until, command if name == "theirs" else None) for name, site in sites.items()
-        }
-    yield Both(history.ids, found["theirs"], found["ours"], found["defaults"])
-    history.epilogue()
+    with History(lab, SCRIPT) as history:
+        with system_reader(admin(lab)):
+            history.first_act()
+            sites = {
+                "ours": Site(lab, directory / "ours", READER, history.project_id, suspended_states=""),
+                "defaults": Site(lab, directory / "defaults", READER, history.project_id),
+                "theirs": Site(lab, directory / "theirs", READER, history.project_id, extractor="nova"),
+            }
+            command = peer(lab)
+            until = now()
+            for name, site in sites.items():
+                run_of(site, until, command if name == "theirs" else None)
+            history.second_act()
+            until = now()
+            found = {
+                name: run_of(site, until, command if name == "theirs" else None)
+                for name, site in sites.items()
+            }
+        yield Both(history.ids, found["theirs"], found["ours"], found["defaults"])
 
 
 def now() -> datetime:

@@ -66,29 +66,28 @@ class Story:
 def story(lab: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """Play the history once, with two runs of each account around its second act."""
     directory = tmp_path_factory.mktemp("sites")
-    with policies("accounting"), Capture(lab.amqp_url) as capture:
-        history = History(lab)
-        sites = {  # a project may be configured by its id and by its name
-            READER: Site(lab, directory / READER, READER, history.project_id),
-            DOCUMENTED: Site(lab, directory / DOCUMENTED, DOCUMENTED, history.project),
-        }
-        history.first_act()
-        # One flavor tells a number of accelerators that is none: what that gives is held back.
-        first = {account: site.extract(status=1) for account, site in sites.items()}
-        history.second_act()
-        second = {account: site.extract(status=1) for account, site in sites.items()}
-        for role in ENDING:
-            ended = partial(capture.has, history.ids[role], "instance.delete.end")
-            wait_for(f"Nova to say that {role} ended", ended)
-    yield Story(
-        ids=history.ids,
-        vo=history.vo,
-        member=history.member,
-        truths=truth_from_notifications(capture.messages),
-        runs={account: (first[account], second[account]) for account in sites},
-        inferred={account: site.inferred() for account, site in sites.items()},
-    )
-    history.epilogue()
+    with History(lab) as history:
+        with policies("accounting"), Capture(lab.amqp_url) as capture:
+            sites = {  # a project may be configured by its id and by its name
+                READER: Site(lab, directory / READER, READER, history.project_id),
+                DOCUMENTED: Site(lab, directory / DOCUMENTED, DOCUMENTED, history.project),
+            }
+            history.first_act()
+            # One flavor tells a number of accelerators that is none: what that gives is held back.
+            first = {account: site.extract(status=1) for account, site in sites.items()}
+            history.second_act()
+            second = {account: site.extract(status=1) for account, site in sites.items()}
+            for role in ENDING:
+                ended = partial(capture.has, history.ids[role], "instance.delete.end")
+                wait_for(f"Nova to say that {role} ended", ended)
+        yield Story(
+            ids=history.ids,
+            vo=history.vo,
+            member=history.member,
+            truths=truth_from_notifications(capture.messages),
+            runs={account: (first[account], second[account]) for account in sites},
+            inferred={account: site.inferred() for account, site in sites.items()},
+        )
 
 
 @pytest.fixture(params=[READER, DOCUMENTED])

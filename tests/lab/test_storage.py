@@ -160,25 +160,24 @@ def read(body: bytes) -> Iterator[Interval]:
 def stories(lab: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Story]]:
     """Play the history, with runs of both accounts after each act, and once more."""
     directory = tmp_path_factory.mktemp("storage")
-    owner, taker = History(lab, {"holder": Life()}), History(lab, {})
-    volumes = Volumes(lab, owner, taker)
-    projects = f"{owner.project_id},{taker.project_id}"
-    sites = [
-        Site(lab, directory / account, account, projects, extractor="nova,cinder", messengers="ssm,file")
-        for account in (READER, DOCUMENTED)
-    ]
-    with policies("accounting"):
-        volumes.first_act()
-        first = [site.extract() for site in sites]
-        volumes.second_act()
-        second = [site.extract() for site in sites]
-        third = [site.extract() for site in sites]
-    runs = zip(first, second, third, strict=True)
-    yield {
-        site.account: Story(volumes, three, resources_of(site))
-        for site, three in zip(sites, runs, strict=True)
-    }
-    owner.epilogue()
+    with History(lab, {"holder": Life()}) as owner, History(lab, {}) as taker:
+        volumes = Volumes(lab, owner, taker)
+        projects = f"{owner.project_id},{taker.project_id}"
+        sites = [
+            Site(lab, directory / account, account, projects, extractor="nova,cinder", messengers="ssm,file")
+            for account in (READER, DOCUMENTED)
+        ]
+        with policies("accounting"):
+            volumes.first_act()
+            first = [site.extract() for site in sites]
+            volumes.second_act()
+            second = [site.extract() for site in sites]
+            third = [site.extract() for site in sites]
+        runs = zip(first, second, third, strict=True)
+        yield {
+            site.account: Story(volumes, three, resources_of(site))
+            for site, three in zip(sites, runs, strict=True)
+        }
 
 
 def resources_of(site: Site) -> dict[str, str]:
