@@ -228,9 +228,13 @@ class OptionReader:
 def quiet_oslo() -> Iterator[None]:
     """Keep oslo.config from logging about old names: we tell each of them once, with its place."""
     logger = logging.getLogger("oslo_config.cfg")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
+
+    def is_error(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.ERROR
+
+    # A filter, for each option that is read: a change of level makes every logger think anew.
+    logger.addFilter(is_error)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        logger.removeFilter(is_error)
