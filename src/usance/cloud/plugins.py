@@ -8,6 +8,7 @@ import msgspec
 from keystoneauth1 import exceptions, loading
 from keystoneauth1.identity.base import BaseIdentityPlugin
 
+from usance.config.auth_plugins import plugin_loader
 from usance.config.settings import AuthSettings
 from usance.http.errors import one_line
 from usance.model.errors import ConfigurationError
@@ -68,7 +69,7 @@ class PluginFactory:
     def __init__(self, settings: AuthSettings) -> None:
         self.settings = settings
         try:
-            self._loader: loading.BaseLoader[Any] = loading.get_plugin_loader(settings.auth_type)
+            self._loader = plugin_loader(settings.auth_type)
             declared = self._loader.get_options()
         except (exceptions.NoMatchingPlugin, ImportError) as error:
             known = ", ".join(sorted(loading.get_available_plugin_names()))

@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 from keystoneauth1 import exceptions, loading
 
+from usance.config.auth_plugins import plugin_loader, plugin_options
 from usance.config.clouds_yaml import cloud_from_yaml, settings_from_cloud
 from usance.config.options import AUTH, DEFAULT, OLD_ACCOUNT, SESSION_OPTIONS, USANCE
 from usance.config.rawfile import suggestion
@@ -91,9 +92,8 @@ def _from_section(reader: OptionReader) -> AuthSettings:
     if auth_type is None:
         raise ConfigurationError(f"[{group}] has no auth_type", hint="add auth_type = v3password")
     loader = _loader(auth_type, reader.place("auth_type", group))
-    plugin_options = loader.get_options()
-    reader.register_late(group, loading.get_auth_plugin_conf_options(auth_type))
-    given = {option.dest: reader.value(option.dest, group) for option in plugin_options}
+    reader.register_late(group, plugin_options(auth_type))
+    given = {option.dest: reader.value(option.dest, group) for option in loader.get_options()}
     return AuthSettings(
         auth_type=auth_type,
         options={name: str(value) for name, value in given.items() if value is not None},
@@ -177,7 +177,7 @@ def _v3_url(url: str, warn: Callable[[str], None], place: str) -> str:
 
 def _loader(auth_type: str, place: str) -> Any:
     try:
-        return loading.get_plugin_loader(auth_type)
+        return plugin_loader(auth_type)
     except exceptions.NoMatchingPlugin:
         raise ConfigurationError(
             f"{place}: keystoneauth has no plug-in {auth_type!r}",

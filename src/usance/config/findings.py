@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
-from keystoneauth1 import loading
 
+from usance.config.auth_plugins import plugin_options
 from usance.config.clouds import PREFIX, known_of_cloud
 from usance.config.options import ACCEPTED, AUTH, DEFAULT, OLD_ACCOUNT, USANCE
 from usance.config.rawfile import Assignment, RawFiles, elsewhere, suggestion
@@ -121,7 +121,7 @@ def _accepted() -> Iterator[tuple[str, str, Known]]:
         for name, remark in remarks.items():
             yield group, name, Known(group, name, remark)
     for plugin in _USUAL_PLUGINS:
-        for option in loading.get_auth_plugin_conf_options(plugin):
+        for option in plugin_options(plugin):
             for old in option.deprecated_opts:
                 yield AUTH, old.name or option.dest, Known(AUTH, option.dest)
             yield AUTH, option.dest, Known(AUTH, option.dest)

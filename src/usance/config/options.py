@@ -7,7 +7,6 @@ an option. What became of options that name nothing here is told by `ACCEPTED`.
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
 from typing import Final
 
 from oslo_config import cfg, types
@@ -25,6 +24,7 @@ from usance.config.api_options import (
 from usance.config.collector_options import COLLECTOR_OPTIONS
 from usance.config.energy_options import CIM_OPTIONS, PROMETHEUS_OPTIONS
 from usance.config.entity_options import ENTITIES, ENTITY_OPTIONS
+from usance.config.installed import installed
 from usance.config.messenger_options import (
     FILE_OPTIONS,
     LOGSTASH_OPTIONS,
@@ -356,7 +356,7 @@ EXPECTED: Final[tuple[tuple[type[types.ConfigType], str], ...]] = (
 
 def log_options() -> list[cfg.Opt]:
     """Return the options of oslo.log, which all stand in [DEFAULT]."""
-    points = entry_points(group="oslo.config.opts", name="oslo.log")
+    points = installed("oslo.config.opts").select(name="oslo.log")
     return [option for point in points for _, options in point.load()() for option in options]
 
 

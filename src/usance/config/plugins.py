@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Final
 
+from usance.config.installed import installed
 from usance.config.rawfile import suggestion
 from usance.model.errors import ConfigurationError
 
@@ -42,7 +43,7 @@ SUCCESSORS: Final = {
 
 def plugin_names(group: str) -> list[str]:
     """Return the names that are installed in a group of entry points."""
-    return sorted({point.name for point in entry_points(group=group)})
+    return sorted(installed(group).names)
 
 
 def translate(word: str) -> str:
@@ -67,25 +68,25 @@ def old_classes(words: Sequence[str]) -> str | None:
 
 def check_plugin(group: str, name: str, place: str) -> None:
     """Raise ConfigurationError, with what to do, if no plug-in of that name is installed."""
-    installed = plugin_names(group)
+    known = plugin_names(group)
     if group == MESSENGERS:
-        installed += [one for one in caso_messenger_names() if one not in installed]
-    if name in installed:
+        known += [one for one in caso_messenger_names() if one not in known]
+    if name in known:
         return
-    hint = suggestion(name, installed) or "there are " + ", ".join(installed)
+    hint = suggestion(name, known) or "there are " + ", ".join(known)
     raise ConfigurationError(f"{place}: there is no {name[:80]!r}", hint=hint)
 
 
 def caso_messenger_names() -> list[str]:
     """Return the names of the messengers that somebody else has written for cASO."""
-    return sorted({one.name for one in entry_points(group=CASO_MESSENGERS) if not _of_caso_itself(one)})
+    return sorted({one.name for one in installed(CASO_MESSENGERS) if not _of_caso_itself(one)})
 
 
 def caso_messenger(name: str) -> EntryPoint | None:
     """Return the entry point of a messenger that was written for cASO; None if ours has the name."""
     if name in plugin_names(MESSENGERS):
         return None
-    found = entry_points(group=CASO_MESSENGERS, name=name)
+    found = installed(CASO_MESSENGERS).select(name=name)
     return next((one for one in found if not _of_caso_itself(one)), None)
 
 

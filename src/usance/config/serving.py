@@ -10,6 +10,7 @@ from typing import Any, Final
 from keystoneauth1 import exceptions, loading
 
 from usance.config.api_options import API, AUTHENTICATION, AUTHTOKEN
+from usance.config.auth_plugins import plugin_loader, plugin_options
 from usance.config.credentials import Credentials, checked, without_v2
 from usance.config.entity_options import ENTITIES
 from usance.config.rawfile import suggestion
@@ -168,8 +169,8 @@ def _account(reader: OptionReader, auth_type: str | None, warn: Say) -> AuthSett
     if reader.text("auth_url", AUTHTOKEN) is None:
         raise ConfigurationError(f"[{AUTHTOKEN}] has no auth_url", hint="name the place of Keystone")
     try:
-        options = loading.get_auth_plugin_conf_options(name)
-        loader: Any = loading.get_plugin_loader(name)
+        options = plugin_options(name)
+        loader: Any = plugin_loader(name)
     except exceptions.NoMatchingPlugin:
         raise ConfigurationError(
             f"{place}: keystoneauth has no plug-in {name!r}",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from importlib.metadata import entry_points
 from typing import Any, Final, cast
 
 from usance.config.foreign import one_line
+from usance.config.installed import installed
 from usance.config.plugins import MESSENGERS, caso_messenger, check_plugin, translate
 from usance.config.settings import MessengerSettings
 from usance.messengers.caso_plugin import CasoMessenger
@@ -28,7 +28,7 @@ def find_messenger(settings: MessengerSettings) -> Messenger:
     foreign = caso_messenger(name)
     if foreign is not None:
         return cast("Messenger", CasoMessenger(settings, foreign))
-    point = next(iter(entry_points(group=MESSENGERS, name=name)))
+    point = next(iter(installed(MESSENGERS).select(name=name)))
     try:
         make = point.load()
     except Exception as error:
@@ -51,10 +51,10 @@ def find_messengers(settings: Iterable[MessengerSettings]) -> list[Messenger]:
     return messengers
 
 
-@lru_cache(maxsize=64)  # reading entry points takes milliseconds, and formats have no state
+@lru_cache(maxsize=64)  # formats have no state
 def find_format(name: str) -> RecordFormat[Any]:
     """Return the record format of a name. Raises ConfigurationError if nobody provides it."""
-    found = entry_points(group=FORMATS, name=name)
+    found = installed(FORMATS).select(name=name)
     if not found:
         raise ConfigurationError(f"There is no record format {name!r}", hint="reinstall usance")
     return cast("RecordFormat[Any]", next(iter(found)).load()())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import entry_points
 from typing import Final, cast
 
 from usance.cloud.access import Cloud
+from usance.config.installed import installed
 from usance.config.settings import Settings
 from usance.model.errors import ConfigurationError
 from usance.sources.source import Source
@@ -23,9 +23,9 @@ def find_sources(cloud: Cloud, settings: Settings) -> list[Source]:
     """
     found: list[Source] = []
     for name in settings.extractors:
-        points = entry_points(group=SOURCES, name=name)
+        points = installed(SOURCES).select(name=name)
         if not points:
-            known = ", ".join(sorted(entry_points(group=SOURCES).names))
+            known = ", ".join(sorted(installed(SOURCES).names))
             raise ConfigurationError(f"there is no source {name!r}", hint=f"there are {known}")
         make = next(iter(points)).load()
         found += cast("Sequence[Source]", make(cloud, settings))

@@ -12,6 +12,7 @@ from oslo_config import cfg
 from apel_arithmetic import parse_message
 from outbox_messages import outbox_message
 from service.extraction.witness import FIRST, SECOND, good, usual_site
+from usance.config.installed import look_again
 from usance.config.load import Need, read_configuration
 from usance.config.settings import MessengerSettings
 from usance.messengers.registry import find_messenger
@@ -51,12 +52,14 @@ def install(tmp_path, monkeypatch):
         points = "".join(f"{name} = {value or f'{module}:Messenger'}\n" for name in names or (module,))
         (info / "entry_points.txt").write_text(f"[{group}]\n{points}")
         importlib.invalidate_caches()
+        look_again()
         return module
 
     yield made
     for module in installed:
         sys.modules.pop(module, None)
     cfg.CONF.reset()
+    look_again()
 
 
 def message(**changes):
