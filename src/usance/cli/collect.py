@@ -13,9 +13,9 @@ from usance.cli.configuration import (
     cloud_option,
     configuration_options,
     configure_with_cloud_if_known,
-    examples,
     say_warnings,
 )
+from usance.cli.examples import examples
 from usance.config.collector import check_told_apart
 from usance.config.credentials import NOTHING
 from usance.config.load import Configuration

@@ -10,7 +10,8 @@ import click
 import msgspec
 
 from usance.cli.columns import Columns, printable
-from usance.cli.configuration import cloud_option, configuration_options, configure, examples, output_option
+from usance.cli.configuration import cloud_option, configuration_options, configure, output_option
+from usance.cli.examples import examples
 from usance.cli.migrate import migrate
 from usance.cli.present import show
 from usance.config.findings import Finding, Level

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from usance.cli.ending import DEBUG
 from usance.cli.present import OUTPUTS
 from usance.config.files import configuration_files
 from usance.config.load import Configuration, Need, read_configuration
@@ -19,9 +20,6 @@ from usance.model.errors import ConfigurationError
 LOG = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-DEBUG: Final = "usance.debug"
-"""The key, in click's context, under which stands whether tracebacks are wanted."""
 
 _PATH: Final = click.Path(path_type=Path)
 
@@ -41,12 +39,6 @@ def configuration_options(command: F) -> F:
         help="Configuration file, of usance or of any cASO; later ones take precedence. "
         "Default: usance.conf in ~/.config/usance or /etc/usance, else caso.conf where cASO finds it.",
     )(command)
-
-
-def examples(*lines: str) -> str:
-    """Return the examples of a command, as click prints them below its options."""
-    # The backspace keeps click from filling the lines that follow into one.
-    return "\n".join(("\b", "Examples:", *(f"  {line}" for line in lines)))
 
 
 def output_option(command: F) -> F:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from usance.cli.configuration import configuration_options, configure, examples
+from usance.cli.configuration import configuration_options, configure
+from usance.cli.examples import examples
 from usance.config.load import Need
 from usance.extraction.lock import run_lock
 from usance.ledger.copying import Counted

@@ -9,7 +9,8 @@ from typing import Final
 import click
 
 from usance.cli.columns import Columns, printable
-from usance.cli.configuration import cloud_option, configuration_options, configure, examples, output_option
+from usance.cli.configuration import cloud_option, configuration_options, configure, output_option
+from usance.cli.examples import examples
 from usance.cli.present import show
 from usance.cli.projects import only_projects
 from usance.config.load import Need

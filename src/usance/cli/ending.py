@@ -7,11 +7,14 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Callable
-from typing import NoReturn
+from collections.abc import Callable, Sequence
+from typing import Final, NoReturn
 
 from usance.cli.columns import printable
 from usance.model.errors import UsanceError
+
+DEBUG: Final = "usance.debug"
+"""The key, in click's context, under which stands whether tracebacks are wanted."""
 
 _INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 _READER_GONE = 141  # what a shell says of a command that wrote to a closed pipe
@@ -39,6 +42,11 @@ def run_to_end(program: str, body: Callable[[], int], *, debug: Callable[[], boo
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _READER_GONE
     return status
+
+
+def wants_debug(arguments: Sequence[str]) -> bool:
+    """Say whether a command line, of another program's kind, asks for debug messages; also a wrong one."""
+    return bool({"-d", "--debug"} & set(arguments))
 
 
 def leave(status: int) -> NoReturn:

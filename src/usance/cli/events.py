@@ -16,10 +16,10 @@ from usance.cli.configuration import (
     cloud_option,
     configuration_options,
     configure,
-    examples,
     output_option,
     say_warnings,
 )
+from usance.cli.examples import examples
 from usance.cli.present import as_json, show
 from usance.config.load import Configuration, Need
 from usance.ledger.ledger import Ledger

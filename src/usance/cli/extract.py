@@ -13,15 +13,16 @@ from usance.cli.configuration import (
     cloud_option,
     configuration_options,
     configure,
-    examples,
     output_option,
     say_warnings,
 )
+from usance.cli.examples import examples
 from usance.cli.present import as_csv, as_json, print_tables
 from usance.cli.progress import progress_on_terminal
 from usance.cli.projects import only_projects
 from usance.cli.rehearsed import print_records
 from usance.config.load import Need
+from usance.extraction.garbage import collected_rarely
 from usance.extraction.report import RunReport
 
 
@@ -78,9 +79,9 @@ def extract(
     )
     say_warnings(configuration)
     request = msgspec.structs.replace(configuration.request, verify=verify)
-    from usance.extraction.run import extract as extract_usage  # noqa: PLC0415 - help, status and mistakes do without it
+    with collected_rarely(), progress_on_terminal() as progress:
+        from usance.extraction.run import extract as extract_usage  # noqa: PLC0415 - help and mistakes do without it
 
-    with progress_on_terminal() as progress:
         report: RunReport = extract_usage(configuration.clouds, request, progress=progress, with_usage=usage)
     show_report(report, output, dry_run=request.dry_run)
     return report.exit_status

@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 
 from usance.cli.columns import Columns, printable
-from usance.cli.configuration import DEBUG, examples
+from usance.cli.ending import DEBUG
+from usance.cli.examples import examples
 from usance.cli.present import print_tables
 from usance.config.load import Configuration, Need, read_configuration
 from usance.config.migrating import Migration, hold_equal

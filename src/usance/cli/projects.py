@@ -11,7 +11,8 @@ import click
 import msgspec
 
 from usance.cli.columns import Columns
-from usance.cli.configuration import cloud_option, configuration_options, configure, examples, output_option
+from usance.cli.configuration import cloud_option, configuration_options, configure, output_option
+from usance.cli.examples import examples
 from usance.cli.present import show
 from usance.cloud.access import Cloud, open_cloud
 from usance.cloud.projects import Project

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from usance.cli.columns import Columns
-from usance.cli.configuration import configuration_options, configure, examples, output_option, say_warnings
+from usance.cli.configuration import configuration_options, configure, output_option, say_warnings
+from usance.cli.examples import examples
 from usance.cli.present import show
 from usance.config.load import Need
 from usance.config.publishing import queue_named

@@ -15,10 +15,10 @@ from usance.cli.configuration import (
     configuration_options,
     configure,
     configure_with_cloud_if_known,
-    examples,
     output_option,
     say_warnings,
 )
+from usance.cli.examples import examples
 from usance.cli.present import as_csv, as_json, print_tables
 from usance.cli.progress import progress_on_terminal
 from usance.cli.projects import only_projects

@@ -14,7 +14,8 @@ from typing import Final
 import click
 
 from usance.cli import reporting
-from usance.cli.configuration import configuration_options, configure, examples
+from usance.cli.configuration import configuration_options, configure
+from usance.cli.examples import examples
 from usance.cli.present import as_csv, print_tables
 from usance.cli.reporting import Report
 from usance.config.instants import read_instant

@@ -12,10 +12,10 @@ from usance.cli.configuration import (
     cloud_option,
     configuration_options,
     configure,
-    examples,
     output_option,
     say_warnings,
 )
+from usance.cli.examples import examples
 from usance.cli.extract import show_report
 from usance.config.instants import read_instant
 from usance.config.load import Need

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from usance.cli.configuration import configuration_options, configure, examples, say_warnings
+from usance.cli.configuration import configuration_options, configure, say_warnings
+from usance.cli.examples import examples
 from usance.config.load import Need
 from usance.config.serving import check_serving
 from usance.config.settings import Settings

@@ -11,7 +11,8 @@ import click
 import msgspec
 
 from usance.cli.columns import Columns
-from usance.cli.configuration import cloud_option, configuration_options, configure, examples, output_option
+from usance.cli.configuration import cloud_option, configuration_options, configure, output_option
+from usance.cli.examples import examples
 from usance.cli.present import show
 from usance.config.load import Need
 from usance.ledger.engine import Store

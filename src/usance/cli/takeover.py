@@ -11,13 +11,8 @@ import click
 from usance.api.almanach.dump import files_of
 from usance.api.almanach.takeover import Account, take_over
 from usance.cli.columns import Columns
-from usance.cli.configuration import (
-    configuration_options,
-    configure,
-    examples,
-    output_option,
-    say_warnings,
-)
+from usance.cli.configuration import configuration_options, configure, output_option, say_warnings
+from usance.cli.examples import examples
 from usance.cli.present import show
 from usance.config.load import Need
 from usance.ledger.ledger import Ledger

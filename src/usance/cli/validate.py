@@ -9,7 +9,8 @@ import click
 import msgspec
 
 from usance.cli.columns import Columns
-from usance.cli.configuration import examples, output_option
+from usance.cli.configuration import output_option
+from usance.cli.examples import examples
 from usance.cli.present import show
 from usance.model.errors import ConfigurationError
 from usance.records.validate import check_message

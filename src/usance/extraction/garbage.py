@@ -1,4 +1,8 @@
-"""Python's search for reference cycles, kept from running all the time while a run makes values."""
+"""Python's search for reference cycles, kept from running all the time while a run makes values.
+
+And while its libraries are imported, which make functions, classes and types that stay: a search
+among them finds nothing, and at Python's own pace a twentieth of the time goes into it.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from usance.cli.ending import leave, run_to_end
+from usance.cli.ending import leave, run_to_end, wants_debug
 from usance.cli.serve import serve_api
 from usance.config.almanach_options import MONGO
 from usance.config.files import configuration_files
@@ -19,7 +19,7 @@ from usance.config.rawfile import RawFiles
 from usance.config.serving import ALMANACHS_KEY
 from usance.config.settings import without_password
 from usance.legacy.almanach_ini import ledger_overrides
-from usance.legacy.caso_line import parse_line, wants_debug
+from usance.legacy.caso_line import parse_line
 
 LOG = logging.getLogger(__name__)
 API: Final = "almanach-api"

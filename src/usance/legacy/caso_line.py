@@ -46,11 +46,6 @@ class Line(msgspec.Struct, frozen=True):
     own: dict[str, Any] = {}  # options of one command alone, by name
 
 
-def wants_debug(arguments: Sequence[str]) -> bool:
-    """Say whether a command line asks for debug messages; also of one that is wrong elsewhere."""
-    return bool({"-d", "--debug"} & set(arguments))
-
-
 def parse_line(
     program: str,
     arguments: Sequence[str],

@@ -14,13 +14,13 @@ import msgspec
 from oslo_config import cfg
 
 from usance.cli.columns import printable
-from usance.cli.ending import run_to_end
+from usance.cli.ending import run_to_end, wants_debug
 from usance.cloud.access import Cloud, open_cloud
 from usance.cloud.mapping import read_mapping
 from usance.cloud.projects import Project
 from usance.config.load import Configuration, Need
 from usance.config.settings import Settings
-from usance.legacy.caso_line import configure_caso, parse_line, wants_debug
+from usance.legacy.caso_line import configure_caso, parse_line
 from usance.model.errors import ConfigurationError, UsanceError
 
 PROGRAM = "caso-mapping-migrate"

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 import click
 
 from usance.cli.columns import printable
-from usance.cli.ending import leave, run_to_end
+from usance.cli.ending import leave, run_to_end, wants_debug
 from usance.cloud.access import open_cloud
 from usance.cloud.projects import Selection
 from usance.config.load import Need
 from usance.config.settings import Settings
-from usance.legacy.caso_line import configure_caso, parse_line, wants_debug
+from usance.legacy.caso_line import configure_caso, parse_line
 from usance.model.errors import UsanceError
 
 PROGRAM = "caso-projects"

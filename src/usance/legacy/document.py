@@ -139,13 +139,17 @@ def document() -> str:
     return "\n".join(parts)
 
 
-def commands(path: str = "usance", command: click.Command = cli) -> Iterator[tuple[str, click.Command]]:
+def commands() -> Iterator[tuple[str, click.Command]]:
     """Yield each command of `usance` that does something, with the words that call it."""
+    return _below("usance", cli.with_all())
+
+
+def _below(path: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
     if not isinstance(command, click.Group):
         yield path, command
         return
     for name, below in sorted(command.commands.items()):
-        yield from commands(f"{path} {name}", below)
+        yield from _below(f"{path} {name}", below)
 
 
 def _section(path: str, command: click.Command) -> Iterator[str]:

@@ -7,14 +7,14 @@ from click.testing import CliRunner
 from usance.cli.main import cli, run
 
 
-def commands(group=cli, path=("usance",)):
+def commands(group, path=("usance",)):
     yield path, group
     if isinstance(group, click.Group):
         for name, command in group.commands.items():
             yield from commands(command, (*path, name))
 
 
-COMMANDS = dict(commands())
+COMMANDS = dict(commands(cli.with_all()))
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
@@ -53,3 +53,11 @@ def test_every_example_is_a_command_line_that_parses(path):
 def test_the_exit_status_of_wrong_usage_is_2(arguments, status, capsys):
     assert run(arguments) == status
     assert "Traceback" not in "".join(capsys.readouterr())
+
+
+def test_a_misspelt_command_is_answered_with_the_one_that_is_meant():
+    fresh = type(cli)("usance")
+    with pytest.raises(click.UsageError) as caught:
+        fresh.main(["extrac"], standalone_mode=False)
+
+    assert "extract" in caught.value.format_message()
