@@ -17,7 +17,6 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import pika
-from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel
 from pika.exceptions import (
     AMQPError,
@@ -26,6 +25,7 @@ from pika.exceptions import (
     ProbableAuthenticationError,
 )
 
+from usance.collector.deliveries import DeliveringConnection
 from usance.collector.delivery import Delivery
 from usance.config.settings import BrokerHost
 from usance.model.errors import UsanceError
@@ -52,7 +52,7 @@ class RefusedError(BrokerError):
 class Line:
     """A connection with one channel for deliveries. Make one with :meth:`open`."""
 
-    def __init__(self, connection: AsyncioConnection, place: str) -> None:
+    def __init__(self, connection: DeliveringConnection, place: str) -> None:
         self._connection = connection
         self._loop = asyncio.get_running_loop()
         self.place = place
@@ -79,14 +79,14 @@ class Line:
             connection_attempts=1,
             client_properties={"connection_name": f"usance collect, {socket.gethostname()}, {os.getpid()}"},
         )
-        opened: asyncio.Future[AsyncioConnection] = asyncio.get_running_loop().create_future()
+        opened: asyncio.Future[DeliveringConnection] = asyncio.get_running_loop().create_future()
 
-        def on_error(_: AsyncioConnection, error: BaseException) -> None:
+        def on_error(_: DeliveringConnection, error: BaseException) -> None:
             if not opened.done():
                 opened.set_exception(_explained(error, host))
 
         try:
-            connection = AsyncioConnection(parameters, _first(opened), on_error)
+            connection = DeliveringConnection(parameters, _first(opened), on_error)
         except (AMQPError, OSError, ValueError) as error:
             raise _explained(error, host) from error
         try:
@@ -167,15 +167,19 @@ class Line:
             self._channel.on_close(lambda reason: self._lose(_sentence(reason)))
             self._channel.raw.add_on_cancel_callback(lambda _: self._lose("the queue went away"))
 
-        def on_message(_: Channel, method: Any, _properties: Any, body: bytes) -> None:
+        def taker(number: int, is_repeated: bool, body: bytes) -> None:
             size, digest = len(body), ""
             if size > largest:
                 digest, body = hashlib.sha256(body).hexdigest(), body[:kept]
-            take(Delivery(method.delivery_tag, queue, body, size, digest, method.redelivered))
+            take(Delivery(number, queue, body, size, digest, is_repeated))
+
+        def on_message(_: Channel, method: Any, _properties: Any, body: bytes) -> None:
+            taker(method.delivery_tag, method.redelivered, body)
 
         try:
             await self._channel.ask("basic_qos", prefetch_count=prefetch)
             tag = f"usance-{len(self._tags)}-{os.getpid()}"
+            self._connection.deliveries.takers[self._channel.raw.channel_number, tag.encode()] = taker
             await self._channel.ask(
                 "basic_consume", queue=queue, on_message_callback=on_message, consumer_tag=tag
             )
@@ -194,6 +198,7 @@ class Line:
     async def stop_consuming(self) -> None:
         """Let no more messages come; what came may still be acknowledged."""
         tags, self._tags = self._tags, []
+        self._connection.deliveries.takers.clear()  # what still comes pika gives back
         for tag in tags:
             if self._channel is not None and self._channel.raw.is_open:
                 await self._channel.ask("basic_cancel", consumer_tag=tag)
@@ -233,7 +238,7 @@ class _Channel:
             self._closed.set_result(reason)
 
     @classmethod
-    async def open(cls, connection: AsyncioConnection) -> _Channel:
+    async def open(cls, connection: DeliveringConnection) -> _Channel:
         opened: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()
         try:
             raw = connection.channel(on_open_callback=_first(opened))
@@ -284,7 +289,7 @@ def _first(expected: asyncio.Future[Any]) -> Callable[[Any], None]:
     return call
 
 
-def _close(connection: AsyncioConnection) -> None:
+def _close(connection: DeliveringConnection) -> None:
     if not (connection.is_closed or connection.is_closing):
         try:
             connection.close()
