@@ -20,6 +20,7 @@ from usance.config.collector import check_told_apart
 from usance.config.credentials import NOTHING
 from usance.config.load import Configuration
 from usance.config.settings import Settings
+from usance.extraction.garbage import collected_rarely
 from usance.ledger.ledger import Ledger
 from usance.model.errors import ConfigurationError
 
@@ -81,7 +82,11 @@ def collect_for(configuration: Configuration) -> int:
             f"the collector needs {error.name}, which is not installed",
             hint="pip install 'usance[collector]'",
         ) from None
-    with Ledger.open(configuration.settings.ledger_url) as ledger, _stock(configuration.clouds):
+    with (
+        Ledger.open(configuration.settings.ledger_url) as ledger,
+        _stock(configuration.clouds),
+        collected_rarely(),
+    ):
         report = listen_for_ever(configuration.clouds, ledger)
     if report.unwritten:
         LOG.error(

@@ -1,6 +1,6 @@
-"""Python's search for reference cycles, kept from running all the time while a run makes values.
+"""Python's search for reference cycles, kept from running all the time while values are made.
 
-And while its libraries are imported, which make functions, classes and types that stay: a search
+And while libraries are imported, which make functions, classes and types that stay: a search
 among them finds nothing, and at Python's own pace a twentieth of the time goes into it.
 """
 
@@ -18,7 +18,8 @@ def collected_rarely() -> Iterator[None]:
     """Search for reference cycles rarely, and never in what was there before.
 
     A run makes millions of small frozen values, which are freed as soon as nobody holds them, and
-    next to no cycles. Memory stays bounded by the pages and chunks that the run works on.
+    next to no cycles; so does a collector. Memory stays bounded by the pages and chunks that the run
+    works on, or by the batches that the collector does.
     """
     thresholds = gc.get_threshold()
     gc.freeze()
