@@ -21,11 +21,11 @@ def _differences(old: Timeline, new: Timeline) -> Iterator[datetime]:
         yield _first_difference(old.spans, new.spans)
     if (old.end, old.end_exact) != (new.end, new.end_exact):
         yield min((end for end in (old.end, new.end) if end is not None), default=first)
-    if old.doubts != new.doubts:
+    if old.doubts is not new.doubts and old.doubts != new.doubts:
         yield from (max(first, doubt.start) for doubt in set(old.doubts) ^ set(new.doubts))
-    if old.anomalies != new.anomalies:
+    if old.anomalies is not new.anomalies and old.anomalies != new.anomalies:
         yield from (anomaly.at for anomaly in set(old.anomalies) ^ set(new.anomalies))
-    if old.described != new.described:
+    if old.described is not new.described and old.described != new.described:
         yield from (one.since for one in set(old.described) ^ set(new.described))
 
 

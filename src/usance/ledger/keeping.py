@@ -23,8 +23,11 @@ _COLUMNS: Final = (
     *("doubts", "anomalies", "described"),
     *("revision", "first_revision", "last_at", "unsettled", "memory"),
 )
+_DESCRIBED: Final = _COLUMNS.index("described")
+_VERSION: Final = _COLUMNS.index("revision") + 1  # the columns of a version
 _WHOLE: Final = joined(schema.timeline, _COLUMNS)
 _SPANS: Final = joined(schema.span, (*RESOURCE_KEY, "start_at", "end_at", "accounted", "revision"))
+_OF_SPAN: Final = slice(len(_COLUMNS), None)
 _OPEN: Final = " AND ".join(f"span.{name} = timeline.{name}" for name in RESOURCE_KEY)
 _TAILS: Final = (
     f"SELECT {columns(schema.timeline, _COLUMNS)},"  # noqa: S608  # names of our own schema
@@ -42,12 +45,18 @@ class Kept(msgspec.Struct, frozen=True, gc=False):
     last_us: int  # the latest instant of anything that is known of it
     unsettled: bool  # the silence of a further look may change it
     span_revisions: tuple[int, ...]  # in which each of its spans was written
+    # As it is stored: what becomes history is written again, and not made again. Empty for what is new.
+    stored: engine.Row = ()  # as `version_row` makes it
+    stored_spans: tuple[engine.Row, ...] = ()  # of each span the start, the end, the values, the revision
 
 
-def kept_row(kept: Kept) -> engine.Row:
-    """Return the row of the table `timeline`."""
+def kept_row(kept: Kept, before: Kept | None = None) -> engine.Row:
+    """Return the row of the table `timeline`, given what it replaces."""
+    described = None
+    if before is not None and kept.timeline.described is before.timeline.described:
+        described = before.stored[_DESCRIBED]
     return (
-        *version_row(kept.timeline, kept.revision),
+        *version_row(kept.timeline, kept.revision, described),
         kept.first_revision,
         kept.last_us,
         kept.unsettled,
@@ -64,14 +73,13 @@ def tails(connection: Connection, resources: Sequence[Resource]) -> dict[Resourc
     """Return the timelines of some resources, of the spans the open one only: it can be extended."""
     found: dict[Resource, Kept] = {}
     for row in select_these(connection, _TAILS, [key_of(one) for one in resources]):
-        start, accounted, written = row[-3:]
+        start, accounted, written = row[_OF_SPAN]
         resource = Resource(row[0], row[1], row[2], row[3])
         if start is None:
             found[resource] = _kept(row, resource, (), ())
         else:
-            found[resource] = _kept(
-                row, resource, (Span(from_us(start), None, values_of(accounted)),), (written,)
-            )
+            span = Span(from_us(start), None, values_of(accounted))
+            found[resource] = _kept(row, resource, (span,), ((start, None, accounted, written),))
     return found
 
 
@@ -92,12 +100,14 @@ def whole(connection: Connection, resources: Sequence[Resource]) -> dict[Resourc
                 Span(from_us(start), None if end is None else from_us(end), values_of(accounted))
                 for start, end, accounted, _ in own
             ),
-            tuple(written for *_, written in own),
+            tuple(own),
         )
     return found
 
 
-def _kept(row: Any, resource: Resource, spans: tuple[Span, ...], written: tuple[int, ...]) -> Kept:
+def _kept(
+    row: Any, resource: Resource, spans: tuple[Span, ...], stored_spans: tuple[engine.Row, ...]
+) -> Kept:
     revision, first_revision, last_us, unsettled, memory = row[12:17]
     return Kept(
         timeline_of(row[3:12], resource, spans, _memory.decode(memory)),
@@ -105,5 +115,7 @@ def _kept(row: Any, resource: Resource, spans: tuple[Span, ...], written: tuple[
         first_revision,
         last_us,
         bool(unsettled),
-        written,
+        tuple(written for *_, written in stored_spans),
+        row[:_VERSION],
+        stored_spans,
     )

@@ -64,9 +64,9 @@ class Strays:
         resources = {one.resource for one in observations}
         if not resources:
             return
-        of_nobody = {Resource(NOBODY, one.cloud_id, one.kind, one.id) for one in resources}
-        found = resources & of_nobody
+        found = {one for one in resources if one.project_id == NOBODY}
         if lock_unowned(connection, writes=bool(found)):
+            of_nobody = {_of_nobody(one) for one in resources}
             found |= rows.observations_of(connection, sorted(of_nobody)).keys()
         # One at a time works on those of a cloud: so it knows of all owners that there are.
         lock_projects(connection, {(NOBODY, one.cloud_id) for one in found})

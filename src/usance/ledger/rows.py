@@ -87,7 +87,7 @@ def observation_row(one: Observation, key: str, revision: int) -> engine.Row:
         to_us(one.at),
         key,
         one.source,
-        one.verb.value,
+        one.verb._value_,  # `value` takes five times as long
         us_or_none(one.begin),
         one.occurrence,
         encode(said),
@@ -174,9 +174,14 @@ def look_of(row: Row[Any]) -> Look:
 # --- timelines -------------------------------------------------------------------------------
 
 
-def version_row(timeline: Timeline, revision: int) -> engine.Row:
-    """Return the columns that a timeline and its superseded versions share."""
+def version_row(timeline: Timeline, revision: int, described: str | None = None) -> engine.Row:
+    """Return the columns that a timeline and its superseded versions share.
+
+    *described* is its column as it is stored already, if it is.
+    """
     resource = timeline.resource
+    if described is None:
+        described = encode(timeline.described) if timeline.described else _NONE
     return (
         resource.project_id,
         resource.cloud_id,
@@ -189,13 +194,13 @@ def version_row(timeline: Timeline, revision: int) -> engine.Row:
         timeline.launched,
         encode(timeline.doubts) if timeline.doubts else _NONE,
         encode(timeline.anomalies) if timeline.anomalies else _NONE,
-        encode(timeline.described) if timeline.described else _NONE,
+        described,
         revision,
     )
 
 
-def span_row(resource: Resource, span: Span, revision: int) -> engine.Row:
-    """Return the row of a span."""
+def span_row(resource: Resource, span: Span, revision: int, values: str | None = None) -> engine.Row:
+    """Return the row of a span; *values* is its column as it is stored already, if it is."""
     return (
         resource.project_id,
         resource.cloud_id,
@@ -203,7 +208,7 @@ def span_row(resource: Resource, span: Span, revision: int) -> engine.Row:
         resource.id,
         to_us(span.start),
         us_or_none(span.end),
-        encode(span.values),
+        encode(span.values) if values is None else values,
         revision,
     )
 

@@ -16,7 +16,7 @@ from usance.ledger.engine import Row, bulk_insert
 from usance.ledger.keeping import Kept, kept_row, key_of
 from usance.ledger.keyed import remove
 from usance.ledger.locking import Held, Place
-from usance.ledger.rows import span_row, version_row
+from usance.ledger.rows import span_row
 from usance.ledger.schema import RESOURCE_KEY
 from usance.ledger.upserting import bulk_upsert
 from usance.model.period import to_us
@@ -24,6 +24,7 @@ from usance.model.resource import Resource
 from usance.model.span import Span, Timeline
 
 _OF_SPAN: Final = (*RESOURCE_KEY, "start_at")
+_START, _VALUES = 0, 2  # where they are in `Kept.stored_spans`
 
 
 class Successor:
@@ -53,12 +54,13 @@ class _SpanRows:
     def add(self, one: Successor) -> None:
         """Add what becomes of the spans of a timeline."""
         resource = one.kept.timeline.resource
+        key = key_of(resource)
         revision = one.kept.revision
-        old: dict[datetime, tuple[Span, int]] = {}
+        old: dict[datetime, tuple[Span, Row]] = {}
         if one.before is not None:
             before = one.before
-            for span, written in zip(before.timeline.spans, before.span_revisions, strict=True):
-                old[span.start] = (span, written)
+            for span, stored in zip(before.timeline.spans, before.stored_spans, strict=True):
+                old[span.start] = (span, stored)
         for span, written in zip(one.kept.timeline.spans, one.kept.span_revisions, strict=True):
             was = old.pop(span.start, None)
             if written != revision:
@@ -66,11 +68,12 @@ class _SpanRows:
             if was is None:
                 self.new.append(span_row(resource, span, revision))
             else:
-                self.replaced.append(span_row(resource, span, revision))
-                self.superseded.append((*span_row(resource, *was), revision))
-        for was in old.values():
-            self.superseded.append((*span_row(resource, *was), revision))
-            self.gone.append((*key_of(resource), to_us(was[0].start)))
+                known = was[1][_VALUES] if span.values is was[0].values else None
+                self.replaced.append(span_row(resource, span, revision, known))
+                self.superseded.append((*key, *was[1], revision))
+        for _, stored in old.values():
+            self.superseded.append((*key, *stored, revision))
+            self.gone.append((*key, stored[_START]))
 
 
 class TimelineWriter:
@@ -122,7 +125,7 @@ class TimelineWriter:
         for one in news.values():
             spans.add(one)
         versions = [
-            (*version_row(one.before.timeline, one.before.revision), one.kept.revision, one.differs_us)
+            (*one.before.stored, one.kept.revision, one.differs_us)
             for one in news.values()
             if one.before is not None
         ]
@@ -133,9 +136,8 @@ class TimelineWriter:
         bulk_insert(self.connection, schema.span, spans.new)
         # With those that did not change themselves, but of which the ledger knows more now.
         noted = [one for one in made.values() if one.is_news or _notes(one.kept) != _notes(one.before)]
-        bulk_upsert(
-            self.connection, schema.timeline, [kept_row(one.kept) for one in noted if one.before is not None]
-        )
+        changed = [kept_row(one.kept, one.before) for one in noted if one.before is not None]
+        bulk_upsert(self.connection, schema.timeline, changed)
         bulk_insert(
             self.connection, schema.timeline, [kept_row(one.kept) for one in noted if one.before is None]
         )

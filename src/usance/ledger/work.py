@@ -30,7 +30,8 @@ from usance.model.timeline import timeline
 PAGE: Final = 1000
 """Resources worked on at once."""
 
-_SWIFT: Final = frozenset({Verb.CREATED, Verb.CHANGED, Verb.DELETED})
+_CREATED, _CHANGED, _DELETED = Verb.CREATED, Verb.CHANGED, Verb.DELETED
+_SWIFT: Final = (_CREATED, _CHANGED, _DELETED)
 """What may extend a timeline."""
 
 Keyed = tuple[int, str, Observation]
@@ -280,6 +281,6 @@ def _first_us(keyed: Keyed) -> int:
     at_us, _, one = keyed
     if one.begin is not None:
         at_us = min(at_us, to_us(one.begin))
-    if one.verb is Verb.CREATED and one.created_at is not None:
+    if one.verb is _CREATED and one.created_at is not None:
         at_us = min(at_us, to_us(one.created_at))
     return at_us

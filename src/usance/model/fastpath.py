@@ -186,8 +186,7 @@ def _may_leave_untold(timeline: Timeline, one: Observation) -> bool:
 
 def _differs(timeline: Timeline, one: Observation) -> bool:
     """Whether it says something else than what is so."""
-    values = timeline.spans[-1].values
-    return any(values.get(name) != value for name, value in one.accounted.items())
+    return not one.accounted.items() <= timeline.spans[-1].values.items()
 
 
 def _ended(timeline: Timeline, one: Observation) -> Timeline | None:

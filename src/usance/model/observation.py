@@ -10,6 +10,8 @@ import msgspec
 
 from usance.model.resource import Resource, Value
 
+_encoder = msgspec.json.Encoder(order="deterministic")
+
 
 class Verb(enum.StrEnum):
     """What an observation says of its resource."""
@@ -25,7 +27,10 @@ class Verb(enum.StrEnum):
     @property
     def is_sighting(self) -> bool:
         """True for what a look saw, false for an exact claim."""
-        return self in {Verb.SEEN, Verb.GONE}
+        return self is _SEEN or self is _GONE
+
+
+_SEEN, _GONE = Verb.SEEN, Verb.GONE  # by name, each look-up of a member takes longer than all the rest
 
 
 class DeletionQuality(enum.IntEnum):
@@ -73,7 +78,7 @@ class Observation(msgspec.Struct, frozen=True):
     @property
     def key(self) -> str:
         """The identity of what is said: equal for a repetition, different for anything else."""
-        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()[:32]
+        return hashlib.sha256(_encoder.encode(self)).hexdigest()[:32]
 
     @property
     def statement(self) -> str:
@@ -87,12 +92,12 @@ class Observation(msgspec.Struct, frozen=True):
             self.created_resolution_us,
             self.launched,
         )
-        return hashlib.sha256(msgspec.json.encode(said, order="deterministic")).hexdigest()[:32]
+        return hashlib.sha256(_encoder.encode(said)).hexdigest()[:32]
 
     @property
     def is_evidence_of_life(self) -> bool:
         """False for a sighting that only describes: a port that still names a server proves nothing."""
-        return self.verb is not Verb.SEEN or bool(self.accounted) or self.created_at is not None
+        return self.verb is not _SEEN or bool(self.accounted) or self.created_at is not None
 
 
 class Scope(enum.StrEnum):
