@@ -69,7 +69,7 @@ COLLECTOR_OPTIONS: Final[list[cfg.Opt]] = [
     ),
     cfg.IntOpt(
         "batch_size",
-        default=1000,
+        default=4000,
         min=1,
         max=10_000,
         help="Messages that are written to the ledger in one transaction, at most.",
