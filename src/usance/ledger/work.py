@@ -135,20 +135,24 @@ class Work:
             for at_us, key, _ in mine:
                 if is_suspect or (last_us is not None and at_us <= last_us):
                     suspects.append((*key_of(resource), at_us, key))
-        found = select_these(self.connection, _KNOWN, suspects, _OF_OBSERVATION)
-        had = {(row[:4], row[4]) for row in found}
+        had: dict[Row, set[str]] = {}
+        for row in select_these(self.connection, _KNOWN, suspects, _OF_OBSERVATION):
+            had.setdefault(row[:4], set()).add(row[4])
         new: dict[Resource, list[Keyed]] = {}
         inserts: list[Row] = []
         for resource, mine in keyed.items():
             place = key_of(resource)
             revision = self._held[place[0], place[1]].next
-            seen: set[str] = set()
-            for at_us, key, one in mine:
-                if key not in seen and (place, key) not in had:
+            seen = had.get(place, set())
+            fresh: list[Keyed] = []
+            for said_once in mine:
+                at_us, key, one = said_once
+                if key not in seen:
                     seen.add(key)
-                    new.setdefault(resource, []).append((at_us, key, one))
-                    inserts.append(observation_row(one, key, revision))
-            if seen:
+                    fresh.append(said_once)
+                    inserts.append(observation_row(one, at_us, key, revision))
+            if fresh:
+                new[resource] = fresh
                 self._touched.add((place[0], place[1]))
         bulk_insert(self.connection, schema.observation, inserts)
         self.inserted += len(inserts)
@@ -167,7 +171,8 @@ class Work:
         for share in shares:
             place = (share.resource.project_id, share.resource.cloud_id)
             gone += [(*key_of(share.resource), to_us(one.at), one.key) for one in share.taken]
-            inserts += [observation_row(one, one.key, self._held[place].next) for one in share.given]
+            revision = self._held[place].next
+            inserts += [observation_row(one, to_us(one.at), one.key, revision) for one in share.given]
             self._touched.add(place)
         remove(self.connection, schema.observation, _OF_OBSERVATION, gone)
         bulk_insert(self.connection, schema.observation, inserts)
