@@ -30,8 +30,6 @@ class _Message(msgspec.Struct, gc=False):
     event_type: Any = None
     payload: Any = None
     timestamp: Any = None
-    publisher_id: Any = None
-    message_id: Any = None
     request_id: Any = msgspec.field(default=None, name="_context_request_id")
     project_id: Any = msgspec.field(default=None, name="_context_project_id")
     tenant: Any = msgspec.field(default=None, name="_context_tenant")
@@ -63,8 +61,6 @@ def open_envelope(body: bytes) -> Notification:
         event_type=event_type,
         payload=payload if isinstance(payload, dict) else {},
         timestamp=_sent(message),
-        publisher_id=_id(message.publisher_id) or "",
-        message_id=_id(message.message_id) or "",
         request_id=_id(message.request_id),
         project_id=_id(message.project_id) or _id(message.tenant),
         user_id=_id(message.user_id) or _id(message.user),

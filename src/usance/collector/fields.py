@@ -60,7 +60,7 @@ def optional_text(payload: Mapping[str, Any], name: str, longest: int = LONGEST_
         return None
     if not isinstance(written, str):
         raise NotUnderstoodError(f"`{name}` is no text, but of the type {type(written).__name__}")
-    # What is right as it is, as nearly everything, is left so without a further call.
+    # Nearly everything is right as it is, and needs no further call.
     fits = len(written) <= longest and written.isprintable()
     return (written.strip() if fits else clean(written, longest)) or None
 

@@ -22,8 +22,6 @@ class Notification(msgspec.Struct, frozen=True):
     event_type: str
     payload: dict[str, Any]  # as JSON has it; nothing in it is checked yet
     timestamp: datetime | None  # when it was sent, by the service's clock; aware, in UTC
-    publisher_id: str = ""
-    message_id: str = ""
     request_id: str | None = None  # of the request that made it happen: the occurrence
     project_id: str | None = None  # of whoever made the request; not of the resource
     user_id: str | None = None
