@@ -196,9 +196,11 @@ class Line:
             self._channel.raw.basic_ack(tag, multiple=True)
 
     async def stop_consuming(self) -> None:
-        """Let no more messages come; what came may still be acknowledged."""
+        """Let no more messages come; what came, also while we say so, may still be acknowledged.
+
+        Only what goes by pika's way meanwhile (see `deliveries`) is given back, and then out again.
+        """
         tags, self._tags = self._tags, []
-        self._connection.deliveries.takers.clear()  # what still comes pika gives back
         for tag in tags:
             if self._channel is not None and self._channel.raw.is_open:
                 await self._channel.ask("basic_cancel", consumer_tag=tag)
