@@ -162,8 +162,12 @@ def _truth_of(messages: list[Notification]) -> VolumeTruth:
         elif message.event_type == "volume.resize.end":
             sizes.append((message.sent, int(payload["size"])))
         elif message.event_type in ("volume.attach.end", "volume.detach.end"):
-            attached = (one for one in payload["volume_attachment"] if one["attach_status"] == "attached")
-            servers.append((message.sent, frozenset(one["instance_uuid"] for one in attached)))
+            attached = [one for one in payload["volume_attachment"] if one["attach_status"] == "attached"]
+            since = message.sent
+            if message.event_type == "volume.attach.end":
+                # Cinder dates an attachment itself; on a busy machine it says so some seconds later.
+                since = max(datetime.fromisoformat(f"{one['attach_time']}+00:00") for one in attached)
+            servers.append((since, frozenset(one["instance_uuid"] for one in attached)))
         elif message.event_type == "volume.transfer.accept.end":
             projects.append((message.sent, str(payload["tenant_id"])))
     return VolumeTruth(created, deleted, tuple(sizes), tuple(servers), tuple(projects))
