@@ -137,7 +137,7 @@ async def _read(scope: Scope, receive: Receive) -> Request:
 
 async def _drop(receive: Receive, send: Send) -> None:
     """Close the connection at once; ASGI has no word for that, so ask uvicorn's own object."""
-    transport = send.__self__.transport  # type: ignore[attr-defined]
+    transport = send.__self__.transport  # type: ignore[attr-defined]  # uvicorn's, as said above
     transport.abort()
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -71,7 +71,7 @@ def refuse_newer(version: str, *, migrations: Path, place: str) -> None:
 def _run(connection: Connection, migrations: Path, target: str) -> None:
     # Imported here: a run that finds its schema up to date, nearly every one, does without.
     from alembic import command  # noqa: PLC0415  # 0.1 s saved at every start
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415  # likewise
 
     config = Config()
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))

@@ -11,7 +11,7 @@ from usance.config.load import Need
 from usance.extraction.report import RunReport
 from usance.legacy.caso_line import configure_caso, parse_line
 
-LOG = logging.getLogger("usance.legacy.caso_extract")  # so the command is called in its log lines
+LOG = logging.getLogger("usance.legacy.caso_extract")  # the name that its lines in log files have had
 
 
 def extract_as_caso(program: str, arguments: Sequence[str]) -> int:

@@ -23,7 +23,7 @@ class CasoRecord:
     def __init__(self, line: Line) -> None:
         self._line = line
 
-    @property  # type: ignore[misc]
+    @property  # type: ignore[misc]  # typeshed's `__class__` is no plain property
     def __class__(self) -> type:
         """The class of cASO where that is loaded: a messenger may ask with isinstance()."""
         theirs = getattr(sys.modules.get("caso.record"), self._like, None)
@@ -82,7 +82,7 @@ class CasoRecord:
         """Compare the fields."""
         return isinstance(other, CasoRecord) and self.model_dump() == other.model_dump()
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # Python's way to say that it has none
 
     def __repr__(self) -> str:
         """Return the fields."""

@@ -75,19 +75,9 @@ def stage(
     result = StageResult()
     # Read first: what changes meanwhile is seen again by the next run.
     revision = ledger.revision(project_id, cloud_id)
-    reading = ReadOnce(ledger)
-    for maker in carried(messenger, record_types):
-        plan = _Plan(
-            ledger,
-            project_id,
-            cloud_id,
-            messenger,
-            context,
-            reading=reading,
-            maker=maker,
-            until=until,
-            since=since,
-        )
+    for plan in _plans(
+        ledger, project_id, cloud_id, messenger, context, until=until, since=since, record_types=record_types
+    ):
         result = result.beside(_stage(plan, revision, now))
     return result
 
@@ -139,9 +129,29 @@ def records_that_would_go(
     record_types: Collection[str] | None = None,
 ) -> Iterator[Rendered]:
     """Yield what :func:`stage` would stage or hold back, and write nothing."""
+    for plan in _plans(
+        ledger, project_id, cloud_id, messenger, context, until=until, since=since, record_types=record_types
+    ):
+        for chunk in plan.chunks():
+            yield from chunk.good
+            yield from chunk.bad
+
+
+def _plans(
+    ledger: Ledger,
+    project_id: str,
+    cloud_id: str,
+    messenger: Messenger,
+    context: RecordContext,
+    *,
+    until: datetime,
+    since: datetime | None,
+    record_types: Collection[str] | None,
+) -> Iterator[_Plan]:
+    """Yield what is due, a plan for each type of record; they read the ledger together."""
     reading = ReadOnce(ledger)
     for maker in carried(messenger, record_types):
-        plan = _Plan(
+        yield _Plan(
             ledger,
             project_id,
             cloud_id,
@@ -152,9 +162,6 @@ def records_that_would_go(
             until=until,
             since=since,
         )
-        for chunk in plan.chunks():
-            yield from chunk.good
-            yield from chunk.bad
 
 
 class _Chunk(msgspec.Struct, frozen=True):
@@ -163,7 +170,7 @@ class _Chunk(msgspec.Struct, frozen=True):
     good: list[Rendered]
     bad: list[Rendered]
     fine: list[str]  # keys of records that were held back, and say now what was staged last, or nothing
-    last: bool = False
+    last: bool = False  # of its plan: with it the watermark moves
 
 
 class _Plan:

@@ -131,7 +131,7 @@ class Authorities:
         return [
             one
             for one in self.revocations.get(issuer.subject.public_bytes(), [])
-            if one.is_signature_valid(key)  # type: ignore[arg-type]
+            if one.is_signature_valid(key)  # type: ignore[arg-type]  # X25519 can't sign: no authority has it
         ]
 
 
