@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 
+import plain_http
 from loopback_api import KEY
 
 BAD_DATE = (
@@ -30,7 +31,7 @@ class Client:
     def ask(self, method: str, path: str, body: Any = None, **query: str) -> httpx2.Response:
         """Send a body as JSON with no content type, as Almanach's users do."""
         content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
-        return httpx2.request(
+        return plain_http.request(
             method, f"{self.url}{path}", content=content, params=query, headers=self.headers, timeout=30
         )
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import httpx2
 import msgspec
 import orjson
 
+import plain_http
 from usance.api.application import Application, make_app
 from usance.api.protocol import BoundedProtocol
 from usance.api.server import listen, make_server, url_of
@@ -108,6 +108,6 @@ def token(url: str, name: str, *, scope: Any = None) -> str:
     }
     if scope is not None:
         body["auth"]["scope"] = scope
-    answer = httpx2.post(f"{url}/identity/v3/auth/tokens", content=orjson.dumps(body))
+    answer = plain_http.post(f"{url}/identity/v3/auth/tokens", content=orjson.dumps(body))
     answer.raise_for_status()
     return answer.headers["x-subject-token"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx2
 
+import plain_http
 from bus import PATIENCE_S, until
 from loopback_api import KEY
 from service.rabbitmq import free_ports
@@ -58,7 +59,7 @@ class Serving:
         if self.process.poll() is not None:
             raise AssertionError(self.log.read_text())
         try:
-            return httpx2.get(f"{self.url}/health", timeout=5).status_code == 200
+            return plain_http.get(f"{self.url}/health", timeout=5).status_code == 200
         except httpx2.HTTPError:
             return False
 

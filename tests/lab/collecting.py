@@ -16,9 +16,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx2
 import pika
 
+import plain_http
 from client import wait_for
 from configuration import TOPIC
 from contents import READER
@@ -62,7 +62,7 @@ def _spans(url: str, kind: str) -> Iterator[dict[str, Any]]:
     """Yield all spans of a kind, page by page."""
     asked: dict[str, str | int] = {"kind": kind, "limit": 7}
     while True:
-        answer = httpx2.get(f"{url}/v2/spans", params=asked, headers={"X-Auth-Token": KEY}, timeout=120)
+        answer = plain_http.get(f"{url}/v2/spans", params=asked, headers={"X-Auth-Token": KEY}, timeout=120)
         assert answer.status_code == 200, answer.text
         page = answer.json()
         yield from page["spans"]

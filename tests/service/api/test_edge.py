@@ -14,6 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
+import plain_http
 from certificates import Place
 from loopback_api import KEY, serving_api, serving_app
 from usance.api.protocol import BoundedProtocol
@@ -54,9 +55,9 @@ def raw(url: str, *pieces: bytes) -> bytes:
 
 def test_a_body_may_be_so_large(ledger: Ledger) -> None:
     with serving_api(ledger, max_body_bytes=2000) as url:
-        announced = httpx2.post(f"{url}/volume_type", headers=HEADERS, content=b'"' + b"x" * 2000 + b'"')
+        announced = plain_http.post(f"{url}/volume_type", headers=HEADERS, content=b'"' + b"x" * 2000 + b'"')
         chunks = (b"x" * 500 for _ in range(10))
-        in_pieces = httpx2.post(f"{url}/volume_type", headers=HEADERS, content=chunks)
+        in_pieces = plain_http.post(f"{url}/volume_type", headers=HEADERS, content=chunks)
 
     assert [announced.status_code, in_pieces.status_code] == [413, 413]
     assert isinstance(announced.json()["error"], str)  # Almanach's shape, on a route of Almanach's
@@ -77,9 +78,9 @@ def test_nothing_is_read_of_a_body_whose_sender_is_unknown(ledger: Ledger) -> No
 
 def test_an_address_and_a_header_may_be_so_long(ledger: Ledger) -> None:
     with serving_api(ledger) as url:
-        address = httpx2.get(f"{url}/v2/{'x' * 9000}")
-        query = httpx2.get(f"{url}/health?{'x' * 9000}")
-        header = httpx2.get(f"{url}/v2/x", headers={"X-Long": "x" * 50_000})
+        address = plain_http.get(f"{url}/v2/{'x' * 9000}")
+        query = plain_http.get(f"{url}/health?{'x' * 9000}")
+        header = plain_http.get(f"{url}/v2/x", headers={"X-Long": "x" * 50_000})
 
     assert [one.status_code for one in (address, query, header)] == [414, 414, 431]
     assert header.json()["error"]["code"] == 431
@@ -95,7 +96,7 @@ def test_a_header_that_never_ends_is_cut_off(ledger: Ledger) -> None:
 def test_what_is_no_http_gets_an_answer(ledger: Ledger) -> None:
     with serving_api(ledger) as url:
         assert raw(url, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03").startswith(b"HTTP/1.1 400 ")
-        assert httpx2.get(f"{url}/health").status_code == 200
+        assert plain_http.get(f"{url}/health").status_code == 200
 
 
 # --- time --------------------------------------------------------------------------------------
@@ -136,6 +137,10 @@ def test_a_body_that_does_not_come_is_not_waited_for(ledger: Ledger) -> None:
     assert b"connection: close" in answer
 
 
+LET_GO_S = 300
+"""Nobody waits longer for what a test lets go."""
+
+
 class StuckLedger(Ledger):
     """A ledger that does not answer until it is let go."""
 
@@ -143,15 +148,15 @@ class StuckLedger(Ledger):
 
     def version(self) -> str | None:
         """Wait."""
-        self.released.wait(30)
+        self.released.wait(LET_GO_S)
         return super().version()
 
 
 def test_a_ledger_that_does_not_answer_is_a_503_and_everything_else_goes_on(path: Path) -> None:
     with StuckLedger.open(f"sqlite:///{path}") as stuck, serving_app(stuck, timeout_s=1) as (url, app):
         try:
-            answer = httpx2.get(f"{url}/ready")
-            health = httpx2.get(f"{url}/health")
+            answer = plain_http.get(f"{url}/ready")
+            health = plain_http.get(f"{url}/health")
             waiting = app.ledger.waiting
         finally:
             stuck.released.set()
@@ -165,12 +170,13 @@ def test_only_so_many_calls_wait_for_the_ledger(path: Path) -> None:
     StuckLedger.released.clear()
     with (
         StuckLedger.open(f"sqlite:///{path}") as stuck,
-        serving_app(stuck, ledger_threads=1) as (url, app),
+        serving_app(stuck, ledger_threads=1, timeout_s=LET_GO_S) as (url, app),
+        httpx2.Client(limits=httpx2.Limits(max_connections=150), timeout=LET_GO_S) as client,
         ThreadPoolExecutor(150) as threads,
     ):
-        answers = [threads.submit(httpx2.get, f"{url}/ready", timeout=60) for _ in range(140)]
+        answers = [threads.submit(client.get, f"{url}/ready") for _ in range(140)]
         try:
-            said = (one.result().json().get("error", {}) for one in as_completed(answers, 60))
+            said = (one.result().json().get("error", {}) for one in as_completed(answers, LET_GO_S))
             refused = next(one for one in said if "too many" in one["message"])
             waiting = app.ledger.waiting
         finally:
@@ -185,7 +191,7 @@ def test_only_so_many_calls_wait_for_the_ledger(path: Path) -> None:
 
 def test_a_caller_may_ask_so_often(ledger: Ledger) -> None:
     with serving_app(ledger, rate_limit=2) as (url, app):
-        answers = [httpx2.get(f"{url}{CLOSED}", headers=HEADERS) for _ in range(4)]
+        answers = [plain_http.get(f"{url}{CLOSED}", headers=HEADERS) for _ in range(4)]
         counted = app.metrics.text()
 
     assert [one.status_code for one in answers] == [200] * 2 + [429] * 2
@@ -198,11 +204,8 @@ def test_who_forwards_is_believed_only_if_she_is_named(ledger: Ledger) -> None:
     """Addresses in X-Forwarded-For are anybody's invention, unless a proxy of ours wrote them."""
 
     def statuses(url: str) -> list[int]:
-        return [
-            httpx2.get(f"{url}{CLOSED}", headers={"X-Auth-Token": "guess", "X-Forwarded-For": f"192.0.2.{n}"})
-            .status_code
-            for n in range(4)
-        ]  # fmt: skip
+        senders = [{"X-Auth-Token": "guess", "X-Forwarded-For": f"192.0.2.{number}"} for number in range(4)]
+        return [plain_http.get(f"{url}{CLOSED}", headers=sender).status_code for sender in senders]
 
     with serving_api(ledger, failure_limit=2) as url:
         assert statuses(url) == [401, 401, 429, 429]
@@ -217,12 +220,12 @@ def test_the_counters_are_for_named_networks_and_for_who_may_see_everything(ledg
     bearer = {"Authorization": f"Bearer {KEY}"}
 
     with serving_api(ledger) as url:
-        near = httpx2.get(f"{url}/metrics")
-        proxied = httpx2.get(f"{url}/metrics", headers={"X-Forwarded-For": "198.51.100.7"})
+        near = plain_http.get(f"{url}/metrics")
+        proxied = plain_http.get(f"{url}/metrics", headers={"X-Forwarded-For": "198.51.100.7"})
     with serving_api(ledger, metrics_from=("198.51.100.0/24",)) as url:
-        far = httpx2.get(f"{url}/metrics")
-        with_key = httpx2.get(f"{url}/metrics", headers=bearer)
-        elsewhere = httpx2.get(f"{url}{CLOSED}", headers=bearer)
+        far = plain_http.get(f"{url}/metrics")
+        with_key = plain_http.get(f"{url}/metrics", headers=bearer)
+        elsewhere = plain_http.get(f"{url}{CLOSED}", headers=bearer)
 
     assert [one.status_code for one in (near, proxied, far, with_key, elsewhere)] == [200, 401, 401, 200, 401]
     assert near.headers["content-type"].startswith("text/plain")
@@ -232,9 +235,10 @@ def test_the_counters_are_for_named_networks_and_for_who_may_see_everything(ledg
 def test_paths_that_nobody_serves_make_no_series(ledger: Ledger) -> None:
     with serving_app(ledger) as (url, app):
         for number in range(20):
-            httpx2.get(f"{url}/v2/nothing-{number}")
-        series = [line for line in app.metrics.text().decode().splitlines() if 'status="404"' in line]
+            plain_http.get(f"{url}/v2/nothing-{number}")
 
+    # What is answered is counted a moment later: surely when the server has ended.
+    series = [line for line in app.metrics.text().decode().splitlines() if 'status="404"' in line]
     assert series[0] == 'usance_api_requests_total{method="GET",route="none",status="404"} 20.0'
 
 
@@ -243,7 +247,9 @@ def test_paths_that_nobody_serves_make_no_series(ledger: Ledger) -> None:
 
 def test_answers_are_nobody_elses_and_have_an_id(ledger: Ledger) -> None:
     with serving_api(ledger) as url:
-        headers = httpx2.get(f"{url}{CLOSED}", headers={**HEADERS, "Origin": "https://evil.example"}).headers
+        headers = plain_http.get(
+            f"{url}{CLOSED}", headers={**HEADERS, "Origin": "https://evil.example"}
+        ).headers
 
     assert headers["cache-control"] == "no-store"
     assert headers["x-content-type-options"] == "nosniff"
@@ -258,7 +264,7 @@ def test_the_log_has_one_line_a_request_whatever_is_asked(
     caplog.set_level(logging.INFO, "usance.api.access")
 
     with serving_api(ledger) as url:
-        httpx2.get(f"{url}/health", headers={"X-Openstack-Request-Id": "forged"})
+        plain_http.get(f"{url}/health", headers={"X-Openstack-Request-Id": "forged"})
         raw(url, b"GET /a%0d%0aforged%20line\x22 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 
     lines = [record.getMessage() for record in caplog.records if record.name == "usance.api.access"]
@@ -269,8 +275,8 @@ def test_the_log_has_one_line_a_request_whatever_is_asked(
 
 def test_the_description_is_complete_and_needs_nothing_from_elsewhere(ledger: Ledger) -> None:
     with serving_api(ledger) as url:
-        description = httpx2.get(f"{url}/openapi.json").json()
-        page = httpx2.get(f"{url}/docs")
+        description = plain_http.get(f"{url}/openapi.json").json()
+        page = plain_http.get(f"{url}/docs")
 
     assert {"/health", "/ready", "/metrics", "/v1/volume_types"} <= set(description["paths"])
     assert all(path in page.text for path in description["paths"])
@@ -287,13 +293,13 @@ def test_the_description_is_complete_and_needs_nothing_from_elsewhere(ledger: Le
 
 def test_ready_means_that_the_ledger_answers(ledger: Ledger, path: Path) -> None:
     with serving_api(ledger) as url:
-        before = httpx2.get(f"{url}/ready")
+        before = plain_http.get(f"{url}/ready")
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute("UPDATE ledger_version SET version_num = '9999'")
-        newer = httpx2.get(f"{url}/ready")
+        newer = plain_http.get(f"{url}/ready")
         path.write_bytes(b"nothing of a database" * 1000)
-        broken = httpx2.get(f"{url}/ready")
-        health = httpx2.get(f"{url}/health")
+        broken = plain_http.get(f"{url}/ready")
+        health = plain_http.get(f"{url}/health")
 
     assert [one.status_code for one in (before, newer, broken, health)] == [200, 503, 503, 200]
     assert f"needs {SCHEMA_VERSION}" in newer.json()["error"]["message"]
@@ -312,7 +318,7 @@ def test_a_fault_of_ours_is_a_500_that_tells_nothing_but_where_to_look(
     path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with FaultyLedger.open(f"sqlite:///{path}") as faulty, serving_api(faulty) as url:
-        answer = httpx2.get(f"{url}/ready")
+        answer = plain_http.get(f"{url}/ready")
 
     assert answer.status_code == 500
     assert "detail" not in answer.text
@@ -335,7 +341,7 @@ def test_it_speaks_tls(ledger: Ledger, tmp_path: Path) -> None:
 
 def test_any_number_of_requests_side_by_side(ledger: Ledger) -> None:
     def ask(url: str) -> Any:
-        return httpx2.get(f"{url}/ready", timeout=60).status_code
+        return plain_http.get(f"{url}/ready", timeout=60).status_code
 
     with serving_api(ledger) as url, ThreadPoolExecutor(16) as threads:
         assert set(threads.map(ask, [url] * 100)) == {200}

@@ -9,6 +9,7 @@ import httpx2
 import msgspec
 import pytest
 
+import plain_http
 from looking import auth
 from loopback_api import KEY, MINE, OTHER, keystone, serving_api, serving_app, token
 from usance.config.settings import ApiSettings, KeystoneSettings, Strategy
@@ -53,7 +54,7 @@ def by_token(identity: str, **changed: Any) -> ApiSettings:
 def get(url: str, path: str, shown: bytes | str | None = None, **more: Any) -> httpx2.Response:
     """Ask, with a token."""
     headers = {} if shown is None else {"X-Auth-Token": shown}
-    return httpx2.get(f"{url}{path}", headers=headers, **more)
+    return plain_http.get(f"{url}{path}", headers=headers, **more)
 
 
 def validations(cloud: DemoCloud) -> int:
@@ -87,7 +88,7 @@ def test_a_key_of_other_letters_is_known_in_both_of_its_spellings(ledger: Ledger
 
 def test_two_tokens_in_one_request_are_none(ledger: Ledger) -> None:
     with serving_api(ledger) as url:
-        answer = httpx2.get(f"{url}{CLOSED}", headers=[("X-Auth-Token", KEY), ("X-Auth-Token", KEY)])
+        answer = plain_http.get(f"{url}{CLOSED}", headers=[("X-Auth-Token", KEY), ("X-Auth-Token", KEY)])
 
     assert answer.status_code == 401
 
@@ -135,7 +136,7 @@ def test_members_see_and_some_roles_see_everything_or_write(ledger: Ledger, iden
 
     with serving_api(ledger, by_token(identity, metrics_from=())) as url:
         seen = get(url, "/metrics", shown)
-        written = httpx2.post(
+        written = plain_http.post(
             f"{url}/volume_type", headers={"X-Auth-Token": shown}, json={"type_id": "a", "type_name": "b"}
         )
 

@@ -6,6 +6,7 @@ import httpx2
 import msgspec
 import pytest
 
+import plain_http
 from usance.demo.clock import Clock
 from usance.demo.cloud import CloudOptions, DemoCloud
 from usance.demo.history import WrittenHistory
@@ -31,12 +32,12 @@ class Client:
         scope = {"project": {"id": FIRST.id}}
         password = {"user": {"name": user, "domain": {"name": "Default"}, "password": PASSWORD}}
         body = {"auth": {"identity": {"methods": ["password"], "password": password}, "scope": scope}}
-        answer = httpx2.post(f"{url}/identity/v3/auth/tokens", json=body)
+        answer = plain_http.post(f"{url}/identity/v3/auth/tokens", json=body)
         self.headers = {"X-Auth-Token": answer.headers["x-subject-token"]}
 
     def get(self, path: str, version: str | None = "3.56") -> httpx2.Response:
         extra = {"OpenStack-API-Version": f"volume {version}"} if version else {}
-        return httpx2.get(f"{self.url}/{path}", headers=self.headers | extra)
+        return plain_http.get(f"{self.url}/{path}", headers=self.headers | extra)
 
 
 @pytest.fixture(scope="module")
