@@ -32,7 +32,7 @@ CLOUD = "default"
 FLAVORS = {"m1.small": (1, 2048, 20), "m1.medium": (2, 4096, 40), "m1.large": (4, 8192, 80)}
 PERIOD = Period(datetime(1970, 1, 1, tzinfo=UTC), datetime(2101, 1, 1, tzinfo=UTC))
 CRASH = Path(__file__).parent / "service" / "extraction" / "crash.py"
-PATIENCE_S = 60
+PATIENCE_S = 180
 
 
 def message(event_type: str, payload: Any, when: str | None, *, request: str = "req-1") -> dict[str, Any]:

@@ -14,7 +14,7 @@ from urllib.error import URLError
 
 HOW_TO_GET_IT = "Prometheus is not installed here; get it with: apt-get install prometheus"
 
-_PATIENCE_S = 60
+_PATIENCE_S = 180
 
 
 def find_programs() -> tuple[str, str] | None:

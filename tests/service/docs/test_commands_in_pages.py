@@ -106,7 +106,7 @@ def test_the_demonstration_ends_with_valid_messages_and_answers(tmp_path: Path):
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 
