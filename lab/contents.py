@@ -199,21 +199,36 @@ def wait_for_computes(cloud: Cloud) -> None:
     def hosts_are_mapped() -> bool:
         return len(cloud.get("compute", "/os-hypervisors")["hypervisors"]) >= len(COMPUTES)
 
+    def hosts_have_room() -> bool:
+        known = resource_providers(cloud)
+        return all(host in known and has_inventory(cloud, known[host]) for host in COMPUTES)
+
     wait_for("Nova's services", services_are_up)
     wait_for("Cinder's services", volumes_are_up)
     wait_for("the computes to be mapped to their cell", hosts_are_mapped)
+    wait_for("Placement to know what the computes have", hosts_have_room)
+
+
+def resource_providers(cloud: Cloud) -> dict[str, str]:
+    """Return the ids of what Placement hands out from, by name."""
+    found = cloud.get("placement", "/resource_providers")["resource_providers"]
+    return {provider["name"]: provider["uuid"] for provider in found}
+
+
+def has_inventory(cloud: Cloud, provider: str) -> bool:
+    """Whether Placement knows what it may hand out there."""
+    return bool(cloud.get("placement", f"/resource_providers/{provider}/inventories")["inventories"])
 
 
 def make_vgpus(cloud: Cloud) -> None:
     """Give the first compute virtual GPUs: Placement hands them out, whatever the host knows of them."""
     host = COMPUTES[0]
     name = f"{host}_vgpu"
-    found = cloud.get("placement", "/resource_providers")["resource_providers"]
-    providers = {provider["name"]: provider for provider in found}
+    providers = resource_providers(cloud)
     if name in providers:
         return
     made = cloud.post(
-        "placement", "/resource_providers", {"name": name, "parent_provider_uuid": providers[host]["uuid"]}
+        "placement", "/resource_providers", {"name": name, "parent_provider_uuid": providers[host]}
     )
     inventory = {"resource_provider_generation": made["generation"], "inventories": {"VGPU": VGPUS}}
     cloud.call("PUT", "placement", f"/resource_providers/{made['uuid']}/inventories", inventory)
