@@ -22,6 +22,7 @@ import plain_http
 from client import wait_for
 from configuration import TOPIC
 from contents import READER
+from lab.notifications import Notification, unwrap
 from lab.site import CONFIGURATION
 from loopback_api import KEY
 from place import PASSWORD, Place
@@ -242,10 +243,14 @@ def waiting(place: Place) -> int:
             return 0
 
 
-def throw_away(place: Place) -> int:
-    """Empty the queue, as a careless administrator does; return how many messages are lost."""
+def throw_away(place: Place) -> tuple[Notification, ...]:
+    """Empty the queue, as a careless administrator does; return what is lost."""
+    lost = []
     with pika.BlockingConnection(pika.URLParameters(place.amqp_url)) as connection:
+        channel = connection.channel()
         try:
-            return connection.channel().queue_purge(QUEUE).method.message_count
+            while (got := channel.basic_get(QUEUE, auto_ack=True))[0] is not None:
+                lost.append(unwrap(got[2]))
         except pika.exceptions.ChannelClosedByBroker:
-            return 0
+            pass  # there is no queue yet
+    return tuple(lost)
