@@ -181,9 +181,13 @@ def _told_again(told: Sequence[Notification], lost: Sequence[Notification]) -> s
 
 
 def _ends_in(messages: Sequence[Notification]) -> Counter[str]:
-    """Return how often the end of each server is told, in either format."""
-    types = {"instance.delete.end": "uuid", "compute.instance.delete.end": "instance_id"}
-    return Counter(str(one.payload[types[one.event_type]]) for one in messages if one.event_type in types)
+    """Return how often the end of each server is told, in either format: an update may tell it, too."""
+    return Counter(
+        str(one.payload.get("uuid") or one.payload.get("instance_id"))
+        for one in messages
+        if one.event_type.endswith(("instance.delete.end", "instance.update"))
+        and one.payload.get("state") == "deleted"
+    )
 
 
 def _told_of(messages: Sequence[Notification], event_type: str, volume: str) -> bool:
