@@ -179,7 +179,7 @@ def nova(place: Place) -> Sections:
             "resume_guests_state_on_host_boot": "true",
             "instance_usage_audit": "true",
             "instance_usage_audit_period": "hour",
-            # By itself it cleans up after five minutes, and tells each end again: in the midst of a test.
+            # By default Nova cleans up every five minutes, and tells each end again: in the midst of a test.
             "instance_delete_interval": 3600,
             "allow_resize_to_same_host": "true",
             "cpu_allocation_ratio": 100,

@@ -69,7 +69,7 @@ def observe_and_stage(url: str, share: int, shares: int) -> None:
             ledger.observe(PROJECT, CLOUD, batch)
             print("observed", number, flush=True)  # noqa: T201  # read by the test
             stage(ledger)
-            print("staged", number, flush=True)  # noqa: T201
+            print("staged", number, flush=True)  # noqa: T201  # the test reads it
 
 
 def stage(ledger: Ledger) -> None:
@@ -111,7 +111,7 @@ def write_until(url: str, seconds: float) -> None:
                 if time.monotonic() > deadline:
                     break
             runs += 1
-    print("wrote", runs)  # noqa: T201
+    print("wrote", runs)  # noqa: T201  # the test reads it
 
 
 def _later(batch: Batch, by: timedelta) -> Iterator[Observation]:
@@ -142,7 +142,7 @@ def read_until(url: str, seconds: float) -> None:
                 reads += 1
             ledger.status()
             ledger.pending("ssm", limit=100)
-    print("read", reads)  # noqa: T201
+    print("read", reads)  # noqa: T201  # the test reads it
 
 
 if __name__ == "__main__":
