@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from usance.config.settings import MessengerSettings
+from usance.durable import sync_directory
 from usance.ledger.values import Message
-from usance.messengers.durable import delivery_error, sync_directory
+from usance.messengers.complaints import delivery_error
 from usance.messengers.options import carried_types, positive_integer
 
 DEFAULT_PATH: Final = "/var/spool/usance/records.jsonl"

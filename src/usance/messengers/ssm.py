@@ -8,16 +8,15 @@ message has one name, and written twice, after a crash, it replaces itself.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Final
 
 from usance.config.settings import MessengerSettings
+from usance.durable import make_directory, sync_directory, write_whole
 from usance.ledger.values import Message
-from usance.messengers.durable import delivery_error, sync_directory
+from usance.messengers.complaints import delivery_error
 from usance.messengers.options import carried_types, choice, positive_integer
 from usance.model.period import to_us
 from usance.records.wire import MAX_MESSAGE_BYTES
@@ -97,8 +96,8 @@ def _write(queue: Path, name: str, body: bytes) -> None:
     mode = stat.S_IMODE(queue.stat().st_mode)
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            _make_minute(minute, mode)
-            _replace(minute / element, body, mode & 0o666)
+            make_directory(minute, mode)  # as accessible as the queue: the sender removes what it sent
+            write_whole(minute / element, body, mode & 0o666)
         except FileNotFoundError:
             if attempt == _ATTEMPTS:
                 raise
@@ -106,29 +105,3 @@ def _write(queue: Path, name: str, body: bytes) -> None:
             sync_directory(minute)
             sync_directory(queue)
             return
-
-
-def _make_minute(minute: Path, mode: int) -> None:
-    """Make the directory of a minute, as accessible as the queue: the sender removes what it sent."""
-    with contextlib.suppress(FileExistsError):
-        minute.mkdir(mode=0o700)
-        minute.chmod(mode)
-
-
-def _replace(path: Path, body: bytes, mode: int) -> None:
-    """Write a file so that its name shows the whole content, or nothing."""
-    temporary = path.with_name(f"{path.name}.tmp")
-    with contextlib.suppress(FileNotFoundError):
-        temporary.unlink()  # of a run that was killed
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(body)
-            file.flush()
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise

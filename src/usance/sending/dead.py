@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import stat
 from pathlib import Path
 from typing import Final
+
+from usance.durable import make_directory, sync_directory, write_whole
 
 _MOST_OF_A_NAME: Final = 1000
 MODE: Final = 0o750  # messages name users: nobody else needs to read them
@@ -30,23 +31,20 @@ class DeadLetters:
         place = self._place(name, body)
         self._write(place.with_name(f"{place.name}.reason"), f"{reason}\n".encode())
         self._write(place, body)
-        _sync(place.parent)
+        self._sync(place)
 
     def move(self, name: str, source: Path, reason: str) -> None:
         """Keep a file of the queue that is too large to be read, and its reason. Raises OSError."""
         place = self._place(name)
         self._write(place.with_name(f"{place.name}.reason"), f"{reason}\n".encode())
         source.rename(place)
-        _sync(place.parent)
+        self._sync(place)
 
     def _place(self, name: str, body: bytes | None = None) -> Path:
         """Return where a message may be kept; another one of the same name stays where it is."""
-        mode = stat.S_IMODE(self._queue.stat().st_mode) if self._queue.exists() else MODE
         place = self.path / name
         for directory in (self.path, place.parent):
-            with contextlib.suppress(FileExistsError):
-                directory.mkdir(mode=MODE)
-                directory.chmod(mode)
+            make_directory(directory, self._mode())
         free = place
         for number in range(1, _MOST_OF_A_NAME + 1):
             if not _is_taken(free, body):
@@ -55,15 +53,17 @@ class DeadLetters:
         raise FileExistsError(errno.EEXIST, "too many dead letters have this name", str(place))
 
     def _write(self, path: Path, content: bytes) -> None:
-        temporary = path.with_name(f"{path.name}.tmp")
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_whole(path, content, self._mode() & 0o666)
+
+    def _mode(self) -> int:
+        """Return the mode of the queue: who empties it may read what could not be sent, and mend it."""
+        return stat.S_IMODE(self._queue.stat().st_mode) if self._queue.exists() else MODE
+
+    def _sync(self, place: Path) -> None:
+        sync_directory(place.parent)
+        sync_directory(self.path)
+        with contextlib.suppress(PermissionError):  # we may make names in it and not list them
+            sync_directory(self.path.parent)
 
 
 def _is_taken(place: Path, body: bytes | None) -> bool:
@@ -73,11 +73,3 @@ def _is_taken(place: Path, body: bytes | None) -> bool:
         return False
     same = stat.S_ISREG(status.st_mode) and body is not None and status.st_size == len(body)
     return not (same and place.read_bytes() == body)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

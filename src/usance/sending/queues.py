@@ -2,9 +2,9 @@
 
 In a dirq, `<path>/<8 hex>/<14 hex>`, an element is locked by a file `<element>.lck` beside it. SSM
 makes it a second name of the element; ours says who we are instead, which every reader of the
-queue respects just the same. Since one process at a time may hold the whole queue (a lock of the
-kernel's on its directory), a lock of ours that is found was left by a process that died, and is
-taken at once; SSM's, which may be in use, only when it is old.
+queue respects just the same, or nothing, where we died before we said it. Since one process at a
+time may hold the whole queue (a lock of the kernel's on its directory), a lock of ours that is found
+was left by a process that died, and is taken at once; SSM's, which may be in use, only when it is old.
 """
 
 from __future__ import annotations
@@ -147,16 +147,15 @@ class DirqQueue:
                 with contextlib.suppress(FileNotFoundError):
                     lock.unlink()
             else:
-                os.write(descriptor, _OURS)
-                os.close(descriptor)
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(_OURS)
                 return True
         return False
 
     def _is_stale(self, lock: Path) -> bool:
         try:
             found = lock.lstat()
-            plain = stat.S_ISREG(found.st_mode) and found.st_size == len(_OURS)
-            if plain and lock.read_bytes() == _OURS:
+            if stat.S_ISREG(found.st_mode) and _is_ours(lock, found):
                 return True
         except OSError:
             return False
@@ -250,6 +249,13 @@ def _listed(path: Path) -> list[str]:
 def _is_older(status: os.stat_result, seconds: int) -> bool:
     """Tell whether a file was written longer ago; one from the future was, before the clock was set back."""
     return abs(time.time() - status.st_mtime) > seconds
+
+
+def _is_ours(lock: Path, found: os.stat_result) -> bool:
+    """Tell whether we made a lock; who died before it said so left it empty, and with one name."""
+    if found.st_size == 0:
+        return found.st_nlink == 1
+    return found.st_size == len(_OURS) and lock.read_bytes() == _OURS
 
 
 def _mark(status: os.stat_result) -> tuple[int, int, int]:

@@ -14,7 +14,7 @@ from dirq.QueueSimple import QueueSimple
 from outbox_messages import outbox_message
 from server_timelines import at
 from usance.config.settings import MessengerSettings
-from usance.messengers.durable import delivery_error
+from usance.messengers.complaints import delivery_error
 from usance.messengers.ssm import SsmMessenger, queue_name
 from usance.model.errors import DeliveryError
 
@@ -113,6 +113,21 @@ def test_a_queue_that_the_operator_shared_with_the_sender_stays_shared(tmp_path)
     (element,) = minute.iterdir()
     assert stat.S_IMODE(minute.stat().st_mode) == 0o2770
     assert stat.S_IMODE(element.stat().st_mode) == 0o660
+
+
+def test_a_minute_that_was_left_closed_is_opened_to_who_shares_the_queue(tmp_path):
+    """Its maker died before it gave it its mode; nobody else could ever have emptied it."""
+    queue = tmp_path / "shared"
+    queue.mkdir()
+    queue.chmod(0o2770)
+    message = outbox_message()
+    minute = queue / queue_name(message).partition("/")[0]
+    minute.mkdir(mode=0o700)
+
+    messenger_in(queue).send(message)
+
+    assert stat.S_IMODE(minute.stat().st_mode) == 0o2770
+    assert taken(queue) == [message.body]
 
 
 def test_a_queue_in_the_place_of_which_a_file_lies_is_one_clear_sentence(tmp_path):

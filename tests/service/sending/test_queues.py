@@ -1,6 +1,7 @@
 """Queues on a real file system, shared with dirq, by which SSM and cASO use them."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -65,6 +66,34 @@ def test_a_lock_of_ours_that_a_dead_process_left_is_taken_at_once(tmp_path):
     assert DirqQueue(tmp_path).take(name) == b"x"  # and this process "died"
 
     assert DirqQueue(tmp_path).take(name) == b"x"
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from usance.sending.queues import DirqQueue
+
+os.fdopen = lambda *given: os.kill(os.getpid(), signal.SIGKILL)
+DirqQueue(Path(sys.argv[1])).take(sys.argv[2])
+"""
+
+
+def test_a_lock_of_ours_that_says_nothing_yet_is_taken_at_once(tmp_path):
+    """It was made by a process that was killed before it wrote into it."""
+    name = QueueSimple(str(tmp_path)).add(b"x")
+    died = subprocess.run([sys.executable, "-c", KILLED, tmp_path, name], check=False, timeout=60)
+    assert died.returncode == -signal.SIGKILL
+    assert (tmp_path / f"{name}.lck").read_bytes() == b""
+
+    assert DirqQueue(tmp_path).take(name) == b"x"
+
+
+def test_a_lock_of_ssms_on_a_message_without_content_is_respected(dirq):
+    ours, theirs = dirq
+    name = theirs.add(b"")
+    theirs.lock(name)
+
+    assert ours.take(name) is None
 
 
 def test_what_another_sender_has_sent_meanwhile_is_gone(dirq):
@@ -160,6 +189,31 @@ def test_a_file_in_the_place_of_a_queue_is_one_sentence(tmp_path):
 
     with pytest.raises(ConfigurationError, match="is not a directory"):
         open_queue(tmp_path / "queue", "dirq")
+
+
+def test_a_directory_of_dead_letters_that_was_left_closed_is_opened_to_who_shares_the_queue(tmp_path):
+    queue = tmp_path / "openstack"
+    queue.mkdir()
+    queue.chmod(0o2770)
+    dead = DeadLetters(queue)
+    dead.path.mkdir(mode=0o700)  # and the process died before it gave it its mode
+
+    dead.put("0000003c/0000003c00000a", b"body", "why")
+
+    modes = {path.stat().st_mode & 0o7777 for path in (dead.path, dead.path / "0000003c")}
+    assert modes == {0o2770}
+    assert {path.stat().st_mode & 0o777 for path in dead.path.rglob("*") if path.is_file()} == {0o660}
+
+
+def test_dead_letters_may_lie_on_another_disk(tmp_path):
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    dead = DeadLetters(tmp_path / "openstack")
+    dead.path.symlink_to(tmp_path / "elsewhere")
+
+    dead.put("0000003c/0000003c00000a", b"body", "why")
+
+    assert (tmp_path / "elsewhere" / "0000003c" / "0000003c00000a").read_bytes() == b"body"
+    assert (tmp_path / "elsewhere").stat().st_mode & 0o777 == 0o700
 
 
 def test_dead_letters_lie_where_no_reader_of_any_queue_sees_them(tmp_path):

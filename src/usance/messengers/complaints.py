@@ -1,4 +1,4 @@
-"""Writing files that survive a crash, and saying in one sentence why it did not work."""
+"""Saying in one sentence why a messenger could not write."""
 
 from __future__ import annotations
 
@@ -27,12 +27,3 @@ def delivery_error(messenger: str, path: Path, error: OSError) -> DeliveryError:
     return DeliveryError(
         f"The messenger {messenger} can't write to {path}: {reason}", hint=_HINTS.get(error.errno or 0)
     )
-
-
-def sync_directory(path: Path) -> None:
-    """Wait until the disk has the names in a directory."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
