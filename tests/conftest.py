@@ -3,6 +3,14 @@
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# What is tried is the same every time, however slow the machine is: CI must not fail by chance. `make soak`
+# tries something else each time (`USANCE_HYPOTHESIS_PROFILE=soak`).
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", PATIENT, derandomize=True, max_examples=400)
+settings.register_profile("soak", PATIENT, max_examples=20_000)
+settings.load_profile(os.environ.get("USANCE_HYPOTHESIS_PROFILE", "quick"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -30,7 +30,8 @@ POINTS = {
     "after the first messages are staged": ("usance.ledger.ledger:Ledger.stage", "after", 1),
     "after the first project is staged": ("usance.extraction.publishing:Publisher.stage", "after", 1),
     "before the first message is delivered": ("usance.messengers.ssm:SsmMessenger.send", "before", 1),
-    "within the delivery of a message": ("os:fchmod", "before", 1),
+    "while the directory of a message is made": ("os:fchmod", "before", 1),
+    "while a message is written": ("os:fchmod", "before", 2),
     "after a message is delivered, before that is noted": (
         "usance.messengers.ssm:SsmMessenger.send",
         "after",
