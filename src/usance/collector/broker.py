@@ -60,6 +60,7 @@ class Line:
         """Why the line is dead, once it is."""
         self._channel: _Channel | None = None
         self._tags: list[str] = []
+        self._is_leaving = False
         connection.add_on_close_callback(lambda _, reason: self._lose(_sentence(reason)))
 
     @classmethod
@@ -168,6 +169,8 @@ class Line:
             self._channel.raw.add_on_cancel_callback(lambda _: self._lose("the queue went away"))
 
         def taker(number: int, is_repeated: bool, body: bytes) -> None:
+            if self._is_leaving:
+                return
             size, digest = len(body), ""
             if size > largest:
                 digest, body = hashlib.sha256(body).hexdigest(), body[:kept]
@@ -195,11 +198,27 @@ class Line:
         if self._channel is not None and self._channel.raw.is_open:
             self._channel.raw.basic_ack(tag, multiple=True)
 
+    @property
+    def is_held(self) -> bool:
+        """Whether nothing is read from the broker at present."""
+        return self._connection.is_held
+
+    def hold(self) -> None:
+        """Take no more messages until :meth:`go_on`: they wait at the broker, and on the way."""
+        self._connection.hold()
+
+    def go_on(self) -> None:
+        """Take messages again."""
+        self._connection.go_on()
+
     async def stop_consuming(self) -> None:
         """Let no more messages come; what came, also while we say so, may still be acknowledged.
 
-        Only what goes by pika's way meanwhile (see `deliveries`) is given back, and then out again.
+        Only what goes by pika's way meanwhile (see `deliveries`) is given back, and then out again. Where
+        nothing is read, nothing comes, and no answer would.
         """
+        if self.is_held:
+            return
         tags, self._tags = self._tags, []
         for tag in tags:
             if self._channel is not None and self._channel.raw.is_open:
@@ -207,6 +226,8 @@ class Line:
 
     async def close(self) -> None:
         """Say goodbye, and wait until what was acknowledged has been sent. Never raises BrokerError."""
+        self._is_leaving = True
+        self.go_on()  # to hear the answer; what else comes is given out again
         _close(self._connection)
         await asyncio.wait({self.lost}, timeout=_SOCKET_S)
 

@@ -8,11 +8,14 @@ other frames, one by one as they came, by pika.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from struct import Struct
 from typing import Any, Final
 
 from pika.adapters.asyncio_connection import AsyncioConnection
+
+from usance.collector.valve import Valve
 
 Take = Callable[[int, bool, bytes], None]
 """Takes a message: the tag of its delivery, whether the broker gave it out before, and its body."""
@@ -27,6 +30,8 @@ _AROUND: Final = _START + 1  # with the octet that ends a frame
 _IS_METHOD, _IS_HEADER, _IS_BODY, _IS_HEARTBEAT = 1, 2, 3, 8
 _DELIVER: Final = 60 << 16 | 60
 _END: Final = 0xCE
+
+_NEWS_S: Final = 1.0  # pika looks for news of the broker every seven seconds at most
 
 _NOT_PLAIN: Final = -1
 _NOT_WHOLE: Final = -2
@@ -112,9 +117,33 @@ class DeliveringConnection(AsyncioConnection):  # type: ignore[misc]  # pika tel
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.deliveries = Deliveries(super()._on_data_available)
-        super().__init__(*arguments, **options)
+        self._valve = Valve()
+        self._news: asyncio.TimerHandle | None = None
+        super().__init__(*arguments, custom_ioloop=self._valve, **options)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether nothing is read at present."""
+        return self._valve.is_shut
+
+    def hold(self) -> None:
+        """Read nothing until :meth:`go_on`. The broker is not taken for dead meanwhile."""
+        if not self.is_held:
+            self._valve.shut()
+            self._vouch()
+
+    def go_on(self) -> None:
+        """Read again."""
+        if self._news is not None:
+            self._news.cancel()
+        if self.is_held:
+            self._valve.open()
+
+    def _vouch(self) -> None:
+        """Let pika believe that the broker lives: it goes by what was received."""
+        self.bytes_received += 1
+        self._news = None if self.is_closed else asyncio.get_running_loop().call_later(_NEWS_S, self._vouch)
 
     def _on_data_available(self, data_in: bytes) -> None:
         """Read what came from the broker; pika's adapters call this."""
-        # By what it has received pika tells whether the broker lives.
         self.bytes_received += self.deliveries.read(data_in)

@@ -10,13 +10,18 @@ from typing import Final
 from usance.collector.broker import Line
 from usance.collector.delivery import Delivery
 
-_MOST_BYTES: Final = 16 * 1024 * 1024  # of the bodies of one batch
+_BATCH_BYTES: Final = 16 * 1024 * 1024  # of the bodies of one batch
+_ENOUGH_BYTES: Final = 4 * _BATCH_BYTES  # of what waits: then nothing more is read
+_ROOM_BYTES: Final = 2 * _BATCH_BYTES  # of what waits: then it goes on
 
 
 class Intake:
     """Takes deliveries in their order, and hands them out in batches.
 
-    How much it holds is bounded by what the broker gives out before the first is acknowledged.
+    How many it holds is bounded by what the broker gives out before the first is acknowledged. Their size
+    is bounded here: once there is enough for four batches, nothing is read from the broker until there is
+    enough for two. RabbitMQ gives up a connection from which nothing is read for long, and gives out again
+    what was on the way; so it should be little of the time, and where it is not, then the ledger is away.
     """
 
     def __init__(self, line: Line, *, size: int, wait_s: float) -> None:
@@ -33,6 +38,8 @@ class Intake:
         """Take what the broker gives."""
         self._waiting.append(delivery)
         self._bytes += len(delivery.body)
+        if self._bytes >= _ENOUGH_BYTES:
+            self._line.hold()
         if len(self._waiting) == 1 or self._is_enough:
             self._news.set()
 
@@ -43,7 +50,7 @@ class Intake:
 
     @property
     def _is_enough(self) -> bool:
-        return len(self._waiting) >= self._size or self._bytes >= _MOST_BYTES
+        return len(self._waiting) >= self._size or self._bytes >= _BATCH_BYTES
 
     async def batch(self) -> list[Delivery]:
         """Return the next batch, as soon as it is large or old enough; an empty one at the end.
@@ -69,10 +76,12 @@ class Intake:
         """Take what makes a batch: at least one message, and then as many as are not too much."""
         taken: list[Delivery] = []
         size = 0
-        while self._waiting and len(taken) < self._size and size < _MOST_BYTES:
+        while self._waiting and len(taken) < self._size and size < _BATCH_BYTES:
             taken.append(self._waiting.popleft())
             size += len(taken[-1].body)
         self._bytes -= size
+        if self._bytes <= _ROOM_BYTES and not self._is_closing:
+            self._line.go_on()
         return taken
 
     async def _anything(self, patience: float | None) -> None:

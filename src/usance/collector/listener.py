@@ -138,7 +138,7 @@ class Listener:
         intake = Intake(line, size=self._settings.batch_size, wait_s=self._settings.batch_ms / 1000)
         self.unwritten = 0
         writing = asyncio.create_task(self._write_all(line, intake))
-        tending = asyncio.create_task(self._tend(Queues(line, self._settings, intake.take)))
+        tending = asyncio.create_task(self._tend(line, Queues(line, self._settings, intake.take)))
         stopping = asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait({writing, tending, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -159,20 +159,24 @@ class Listener:
         if not self._stop.is_set():
             raise BrokerError(f"the connection to {line.place} was lost: {line.lost.result()}")
 
-    async def _tend(self, queues: Queues) -> None:
+    async def _tend(self, line: Line, queues: Queues) -> None:
         """See after the queues now and then: those that are missing, and how full the others are."""
         while True:
-            await queues.tend()
-            if queues.missing:
-                missing = ", ".join(queues.missing)
-                self._say_trouble(
-                    f"there is no queue {missing} yet on {self.broker}: the services make it when they send"
-                )
-            else:
-                self._say_listening()
-            for queue, depth in queues.depths.items():
-                self._metrics.depth.labels(self.cloud_id, self.broker, queue).set(depth)
+            if not line.is_held:  # else no answer would be heard
+                await self._look_after(queues)
             await asyncio.sleep(queues.pause_s)
+
+    async def _look_after(self, queues: Queues) -> None:
+        await queues.tend()
+        if queues.missing:
+            missing = ", ".join(queues.missing)
+            self._say_trouble(
+                f"there is no queue {missing} yet on {self.broker}: the services make it when they send"
+            )
+        else:
+            self._say_listening()
+        for queue, depth in queues.depths.items():
+            self._metrics.depth.labels(self.cloud_id, self.broker, queue).set(depth)
 
     # --- batches -----------------------------------------------------------------------------
 
