@@ -53,7 +53,7 @@ coverage: env ## what the last unit and service tests covered
 
 soak: env ## the long forms: 1,000 histories, thousands of examples, a minute of readers
 	USANCE_HISTORIES=1000 USANCE_SOAK=1 USANCE_HYPOTHESIS_PROFILE=soak \
-		$(BIN)/pytest $(PYTEST) -o timeout=7200 tests/unit/model tests/service/ledger tests/service/extraction tests/service/collector
+		$(BIN)/pytest $(PYTEST) -o timeout=7200 tests/unit tests/service
 
 judges: env ## APEL's, SSM's and Citus's own code (APEL_CHECKOUT, SSM_CHECKOUT, CITUS_URL name them)
 	tests/judges/run
