@@ -172,7 +172,7 @@ def _watched(collecting: Collecting, messages: int) -> list[_Moment]:
         acknowledged = collecting.metric("usance_collector_messages_acknowledged_total")
         if acknowledged:
             process = Path(f"/proc/{collecting.process.pid}")
-            seen.append(_Moment(acknowledged, time.perf_counter(), _cpu_s(process), _peak_mib(process)))
+            seen.append(_Moment(acknowledged, time.perf_counter(), _cpu_s(process), collecting.peak_mib()))
         time.sleep(_PAUSE_S)
     return seen
 
@@ -243,10 +243,3 @@ def _cpu_s(process: Path) -> float:
     """Return the processor time of a process so far, in user and in system mode (proc(5), stat)."""
     fields = (process / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _peak_mib(process: Path) -> float:
-    for line in (process / "status").read_text(encoding="utf-8").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    raise RunFailedError("the kernel does not tell how much memory it took")

@@ -294,6 +294,11 @@ class Collecting:
             what=f"{count} messages are acknowledged",
         )
 
+    def peak_mib(self) -> float:
+        """Return the most memory that it has had (proc(5), status)."""
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) / 1024
+
     def said(self) -> str:
         return self.log.read_text()
 

@@ -31,7 +31,7 @@ _IS_METHOD, _IS_HEADER, _IS_BODY, _IS_HEARTBEAT = 1, 2, 3, 8
 _DELIVER: Final = 60 << 16 | 60
 _END: Final = 0xCE
 
-_NEWS_S: Final = 1.0  # pika looks for news of the broker every seven seconds at most
+_NEWS_S: Final = 1.0  # pika looks for news of the broker every seven seconds, or less often
 
 _NOT_PLAIN: Final = -1
 _NOT_WHOLE: Final = -2

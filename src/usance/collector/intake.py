@@ -20,8 +20,8 @@ class Intake:
 
     How many it holds is bounded by what the broker gives out before the first is acknowledged. Their size
     is bounded here: once there is enough for four batches, nothing is read from the broker until there is
-    enough for two. RabbitMQ gives up a connection from which nothing is read for long, and gives out again
-    what was on the way; so it should be little of the time, and where it is not, then the ledger is away.
+    enough for two. (RabbitMQ was seen to close a connection from which nothing was read for half a minute,
+    and to give out again what was on the way. So long it lasts only while the ledger is away.)
     """
 
     def __init__(self, line: Line, *, size: int, wait_s: float) -> None:

@@ -16,7 +16,7 @@ from typing import Final
 from usance.durable import make_directory, sync_directory, write_whole
 
 _MOST_OF_A_NAME: Final = 1000
-MODE: Final = 0o750  # messages name users: nobody else needs to read them
+_MODE: Final = 0o750  # messages name users: nobody else needs to read them
 
 
 class DeadLetters:
@@ -57,7 +57,7 @@ class DeadLetters:
 
     def _mode(self) -> int:
         """Return the mode of the queue: who empties it may read what could not be sent, and mend it."""
-        return stat.S_IMODE(self._queue.stat().st_mode) if self._queue.exists() else MODE
+        return stat.S_IMODE(self._queue.stat().st_mode) if self._queue.exists() else _MODE
 
     def _sync(self, place: Path) -> None:
         sync_directory(place.parent)

@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import repeat
-from pathlib import Path
 
 import pytest
 
@@ -81,21 +80,15 @@ def test_nothing_comes_while_nothing_is_read_and_all_of_it_afterwards(bus, place
     assert bus.depth() == FEW  # nothing was acknowledged
 
 
-def peak_mib(pid: int) -> float:
-    """Return the most memory that a process has had (proc(5), status)."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) / 1024
-
-
 def flood(bus, collector) -> None:
     """Send much, and wait until the collector's memory has not grown for some seconds."""
     fat = {"metadata": {"note": "x" * LARGE}}
     bus.send(Server(f"web-{number}", T0).create(**fat) for number in range(MANY))
-    seen = [peak_mib(collector.process.pid)] * 4
+    seen = [collector.peak_mib()] * 4
 
     def stands() -> bool:
         time.sleep(1)
-        seen.append(peak_mib(collector.process.pid))
+        seen.append(collector.peak_mib())
         return seen[-4] == seen[-1] > seen[0]
 
     until(stands, what="it takes no more")
@@ -116,7 +109,7 @@ def test_large_messages_do_not_fill_the_memory_while_the_ledger_is_away(bus, col
 
     until(lambda: has_all(collector) and len(lives(own_postgres.url)) == MANY)
 
-    assert peak_mib(collector.process.pid) < MOST
+    assert collector.peak_mib() < MOST
     assert collector.stop() == 0
     assert bus.depth() == 0
 

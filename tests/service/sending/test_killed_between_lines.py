@@ -31,7 +31,7 @@ def kills(tmp_path):
 
 
 def files(found):
-    """Return the files by the ends of their names, with what is in them."""
+    """Return the files of what was found, and what is in them; directories have no content."""
     return {name: content for name, (_, content) in found.items() if content is not None}
 
 
