@@ -1,12 +1,12 @@
-"""Options of the whole suite, and what continuous integration makes of a skip."""
+"""Options of the whole suite, how properties are tried, and what continuous integration makes of a skip."""
 
 import os
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-# What is tried is the same every time, however slow the machine is: CI must not fail by chance. `make soak`
-# tries something else each time (`USANCE_HYPOTHESIS_PROFILE=soak`).
+# Hypothesis tries the same examples every time, however slow the machine is: CI must not fail by chance.
+# `make soak` tries others each time, and more of them (`USANCE_HYPOTHESIS_PROFILE=soak`).
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("quick", PATIENT, derandomize=True, max_examples=400)
 settings.register_profile("soak", PATIENT, max_examples=20_000)

@@ -128,7 +128,6 @@ def test_what_is_answered_is_what_is_described(
     @settings(
         max_examples=most if shown == KEY else max(most // 5, 3),
         derandomize=not SOAK,
-        deadline=None,
         database=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),

@@ -284,7 +284,6 @@ def test_ledger_equals_the_timeline_of_all_that_was_said(machine: type[LedgerMac
         settings=settings(
             max_examples=25,
             stateful_step_count=12,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -131,7 +131,6 @@ def in_project(one: Observation, project_id: str) -> Observation:
 
 @settings(
     max_examples=2000 if os.environ.get("USANCE_SOAK") else 60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(

@@ -199,9 +199,7 @@ def histories(draw):
     return lives, runs, heard, draw(st.integers(0, len(runs)))
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(histories())
 @pytest.mark.no_cover
 def test_any_number_of_runs_at_any_times_leaves_what_one_run_would_and_that_is_the_truth(history):

@@ -4,7 +4,7 @@ import itertools
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apel_arithmetic import ApelDatabase
@@ -296,7 +296,7 @@ def test_a_messenger_that_carries_no_cloud_records_is_told_nothing(site):
 HOURS = st.integers(0, 100 * 24)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15)
 @given(
     lives=st.lists(st.tuples(HOURS, st.lists(HOURS, max_size=2), st.none() | HOURS), min_size=1, max_size=4),
     runs=st.lists(HOURS, max_size=5),

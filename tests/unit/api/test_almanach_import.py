@@ -298,7 +298,7 @@ _SPANS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(_SPANS, st.integers(0, 2**32))
 def test_any_spans_make_a_life_that_their_order_has_no_part_in(drawn, seed):
     lines = [f"{start}:00-{'now' if end is None else f'{end}:00'} {flavor}" for start, end, flavor in drawn]

@@ -319,7 +319,7 @@ def reported(report) -> Observation:
     )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     st.lists(_REPORTS, max_size=8),
     st.lists(

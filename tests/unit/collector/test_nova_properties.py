@@ -25,9 +25,7 @@ from usance.model.resource import ACCELERATORS, BENCHMARK_TYPE, BENCHMARK_VALUE,
 from usance.model.span import Timeline
 
 # How often each property is tried: `USANCE_HYPOTHESIS_PROFILE=soak` for long.
-TRIES = settings(
-    max_examples=5000 if os.environ.get("USANCE_HYPOTHESIS_PROFILE") == "soak" else 80, deadline=None
-)
+TRIES = settings(max_examples=5000 if os.environ.get("USANCE_HYPOTHESIS_PROFILE") == "soak" else 80)
 
 ONLY_VERSIONED = {ACCELERATORS, BENCHMARK_TYPE, BENCHMARK_VALUE}
 

@@ -200,7 +200,7 @@ def known(changes, end, heard):
     return server(*changes[:heard], end=end if heard == len(changes) else None)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(histories(), st.data())
 def test_any_number_of_runs_leaves_what_one_run_would_and_all_of_the_time(history, data):
     """Each run knows any part of the facts, however late: what was told wrongly is taken back."""

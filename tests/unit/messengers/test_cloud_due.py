@@ -222,7 +222,7 @@ def news_since(changes, end, before, now):
     return min((one for one in instants if (before is None or one >= before) and one <= now), default=None)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(histories())
 def test_any_number_of_runs_leaves_apel_as_one_run_would(history):
     changes, end, runs = history

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from server_timelines import at
@@ -117,7 +117,6 @@ CHANGES = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(CHANGES, st.integers(1, 100 * 24) | st.none(), st.lists(MOMENTS, max_size=8), st.data())
 def test_any_runs_leave_at_the_receiver_what_one_run_would(changes, lasts, runs, data):
     """Facts come late and in any order; the runs between tell what is known then."""

@@ -291,7 +291,7 @@ def lives(seed: int):
     return [history.life(number) for number in range(len(history))]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6))
 def test_whatever_happens_two_complete_accounts_differ_in_nothing(seed):
     for life in lives(seed):
@@ -301,7 +301,7 @@ def test_whatever_happens_two_complete_accounts_differ_in_nothing(seed):
         assert lacking(one, Period(EPOCH, ASKED)) == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6))
 def test_of_lost_events_exactly_what_makes_a_difference_is_found_and_repaired(seed):
     """What differs is worked out from the events alone: the life with all of them, and without the lost."""

@@ -272,7 +272,7 @@ UNTIL = st.integers(0, 600 * 86400).map(lambda seconds: at("2025-11-20") + timed
 BASELINE = st.none() | UNTIL
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(timelines(), UNTIL, BASELINE)
 def test_wall_and_suspended_time_are_the_time_that_elapsed(timeline, until, baseline):
     context = RecordContext("s", "c", "vo", suspended_states=SUSPENDED, counted_whole_until=baseline)
@@ -281,7 +281,7 @@ def test_wall_and_suspended_time_are_the_time_that_elapsed(timeline, until, base
         assert record_findings(record) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(timelines(), UNTIL)
 def test_the_differences_of_the_months_are_what_was_used_in_them(timeline, until):
     records = cloud_records(timeline, until, CONTEXT)
