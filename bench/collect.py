@@ -70,7 +70,7 @@ def run(*, quick: bool = False) -> list[Figure]:
     if not is_installed():
         print(HOW_TO_GET_IT, file=sys.stderr)
         return []
-    bodies = messages(stream(4000 if quick else 40_000, PROJECTS))
+    bodies = messages(stream((5 if quick else 10) * BATCH, PROJECTS))  # the first batch is not measured
     times = 1 if quick else 3
     work = directory() / "collect"
     shutil.rmtree(work, ignore_errors=True)
