@@ -7,13 +7,13 @@ pika speaks AMQP 0-9-1 with callbacks; here they become awaits. Whatever goes wr
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import os
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import pika
@@ -61,7 +61,8 @@ class Line:
         self._channel: _Channel | None = None
         self._tags: list[str] = []
         self._is_leaving = False
-        connection.add_on_close_callback(lambda _, reason: self._lose(_sentence(reason)))
+        self._closed = asyncio.Event()
+        connection.add_on_close_callback(self._on_closed)
 
     @classmethod
     async def open(
@@ -229,16 +230,21 @@ class Line:
         self._is_leaving = True
         self.go_on()  # to hear the answer; what else comes is given out again
         _close(self._connection)
-        await asyncio.wait({self.lost}, timeout=_SOCKET_S)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._closed.wait(), _SOCKET_S)
 
     # --- what all of it needs ----------------------------------------------------------------
+
+    def _on_closed(self, _: DeliveringConnection, reason: BaseException) -> None:
+        self._closed.set()
+        self._lose(_sentence(reason))
 
     def _lose(self, reason: str) -> None:
         if not self.lost.done():
             self.lost.set_result(reason)
             _close(self._connection)
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def _side_channel(self) -> AsyncIterator[_Channel]:
         """Open a channel for one question: what the broker refuses costs the channel."""
         channel = await _Channel.open(self._connection)
